@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+	"tripod.dev/tripod/phases"
+)
+
+// bringUp is the way of every verb that makes a master: read the facts, plan, and either show the
+// plan or apply it.
+type bringUp struct {
+	verb   string
+	config config.Config
+	site   phases.Site
+	list   []phases.Phase
+	// rootless is a master whose components are host processes.
+	rootless bool
+	show     showPlan
+	progress progress
+}
+
+// run plans and applies. The plan is made before the lock is taken, so that a plan that can't be
+// made leaves nothing behind; if another tripod has changed something in between, it is made anew.
+func (b bringUp) run(ctx context.Context) (ended []phases.Event, took time.Duration, err error) {
+	begun := time.Now()
+	for {
+		m, steps, err := b.plan(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		if b.show.wanted() {
+			return nil, 0, b.show.plan(ctx, steps)
+		}
+		unlock, err := b.lock()
+		if err != nil {
+			return nil, 0, err
+		}
+		outdated, err := m.Outdated(b.site.Host)
+		if err == nil && !outdated {
+			defer unlock()
+			ended, err := b.apply(ctx, m, steps)
+			return ended, time.Since(begun), err
+		}
+		unlock()
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+func (b bringUp) plan(ctx context.Context) (phases.Master, []phases.Step, error) {
+	facts, err := phases.Gather(ctx, b.site, b.config, b.rootless)
+	if err != nil {
+		return phases.Master{}, nil, err
+	}
+	m := phases.Master{Config: b.config, Facts: facts}
+	steps, warnings, err := phases.Plan(b.list, m)
+	for _, w := range warnings {
+		b.progress.tell(phases.Event{Time: facts.Now, Kind: phases.Warned, Phase: "preflight", Text: w})
+	}
+	return m, steps, err
+}
+
+func (b bringUp) lock() (func(), error) {
+	if err := b.site.Host.Mkdir(b.config.Paths.State, 0o700); err != nil {
+		return nil, err
+	}
+	return b.site.Host.Lock(filepath.Join(b.config.Paths.State, "lock"))
+}
+
+// apply carries the plan out and returns the events that ended its phases.
+func (b bringUp) apply(ctx context.Context, m phases.Master, steps []phases.Step) ([]phases.Event, error) {
+	journal, err := b.site.Host.Journal(m.JournalPath())
+	if err != nil {
+		return nil, err
+	}
+	defer journal.Close()
+	var ended []phases.Event
+	err = phases.Apply(ctx, phases.Application{Verb: b.verb, Site: b.site, Master: m, Journal: journal, Tell: func(e phases.Event) {
+		b.progress.tell(e)
+		switch e.Kind {
+		case phases.Done, phases.Proved, phases.Unproved:
+			ended = append(ended, e)
+		}
+	}}, steps)
+	return ended, err
+}
+
+// durations is the table at the end: how long each phase took.
+func durations(w io.Writer, ended []phases.Event, took time.Duration) {
+	fmt.Fprintln(w)
+	for _, e := range ended {
+		fmt.Fprintf(w, "  %-34s %7.2fs\n", e.Phase, e.Seconds)
+	}
+	fmt.Fprintf(w, "  %-34s %7.2fs\n", "in all", took.Seconds())
+}
+
+// realSite is this machine, its kubelet and its container runtime.
+func realSite(c config.Config) (phases.Site, error) {
+	h := host.Open("/")
+	images := map[string]string{}
+	for _, component := range manifests.Components() {
+		images[component] = c.Image(component)
+	}
+	kubelet, err := h.NewKubelet(host.KubeletOptions{
+		Node: c.Init.NodeRegistration.Name, Socket: c.Init.NodeRegistration.CRISocket, Images: images,
+	})
+	return phases.Site{Host: h, Runner: kubelet, Kubelet: kubelet}, err
+}

@@ -1,0 +1,87 @@
+// Command tripod brings up and looks after stacked-etcd Kubernetes control planes made of
+// static pods. One file per verb; only this package prints and exits.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"tripod.dev/tripod/phases"
+)
+
+// The exit codes, as docs/commands.md has them.
+const (
+	exitFailed    = 1
+	exitInput     = 2
+	exitPreflight = 3
+	exitUnhealthy = 4
+)
+
+// version is set by the build.
+var version = "v0.0.0-dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, errorText(os.Stderr, err))
+		os.Exit(exitCode(err))
+	}
+}
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tripod",
+		Short: "Bring up and look after stacked-etcd Kubernetes control planes made of static pods",
+		Long: `tripod brings up Kubernetes control planes: on every master etcd, kube-apiserver,
+kube-controller-manager and kube-scheduler as static pods, proved healthy before it returns.
+It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
+		Example: `  tripod sandbox up                      # a real master on this machine, without root
+  tripod init --config master.yaml       # the first master of a cluster, with the kubelet
+  tripod init --config master.yaml --diff`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &inputError{err} })
+	root.AddCommand(newInitCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand())
+	return root
+}
+
+// inputError is a command line or a configuration that can't be taken.
+type inputError struct{ error }
+
+func (e *inputError) Unwrap() error { return e.error }
+
+// noArgs refuses arguments with the exit code of bad input.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return &inputError{err}
+	}
+	return nil
+}
+
+// exitCode is what an error ends tripod with.
+func exitCode(err error) int {
+	var (
+		input     *inputError
+		given     *phases.InputError
+		preflight *phases.PreflightError
+		unhealthy *phases.UnhealthyError
+	)
+	switch {
+	case errors.As(err, &input), errors.As(err, &given):
+		return exitInput
+	case errors.As(err, &preflight):
+		return exitPreflight
+	case errors.As(err, &unhealthy):
+		return exitUnhealthy
+	}
+	return exitFailed
+}

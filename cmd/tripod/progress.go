@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"tripod.dev/tripod/phases"
+)
+
+// progress shows events as they come: on a terminal a line a phase with what it waits for, elsewhere
+// plain lines, with -o json one event a line.
+type progress interface {
+	tell(phases.Event)
+	// close ends the display; nothing is told after it.
+	close()
+}
+
+func newProgress(w io.Writer, output string) progress {
+	switch {
+	case output == "json":
+		return jsonProgress{json.NewEncoder(w)}
+	case terminal(w):
+		return newLive(w)
+	}
+	return plain{w}
+}
+
+// jsonProgress writes one event a line.
+type jsonProgress struct{ to *json.Encoder }
+
+func (p jsonProgress) tell(e phases.Event) { _ = p.to.Encode(e) }
+func (jsonProgress) close()                {}
+
+// plain writes lines that read well in a log.
+type plain struct{ to io.Writer }
+
+func (p plain) tell(e phases.Event) {
+	if e.Kind == phases.Begun {
+		return
+	}
+	fmt.Fprintf(p.to, "[%s] %s\n", e.Phase, strings.ReplaceAll(sentence(e), "\n", "\n    "))
+}
+
+func (plain) close() {}
+
+// sentence is an event in words.
+func sentence(e phases.Event) string {
+	switch e.Kind {
+	case phases.Changed:
+		return e.Text
+	case phases.Waiting:
+		return "waiting: " + e.Text
+	case phases.Proved:
+		return "healthy after " + seconds(e.Seconds)
+	case phases.Done:
+		return "done after " + seconds(e.Seconds)
+	case phases.Unproved:
+		return "written, not proved: no kubelet runs here yet"
+	}
+	return string(e.Kind) + ": " + e.Text
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(10 * time.Millisecond).String()
+}

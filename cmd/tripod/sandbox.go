@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tripod.dev/tripod/internal/agent"
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/internal/sandbox"
+	"tripod.dev/tripod/phases"
+)
+
+// sandboxFlags are the flags that the verbs of sandbox share.
+type sandboxFlags struct {
+	name, output string
+}
+
+func newSandboxCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "A real control plane on this machine, without root",
+		Long: `A sandbox is a real master on this machine without root, container runtime or kubelet: the
+components are host processes at an address of their own in 127.0.0.0/8, brought up by the same
+phases as anywhere. Several sandboxes run side by side.`,
+		Example: `  tripod sandbox up
+  kubectl --kubeconfig <(tripod sandbox kubeconfig) get --raw='/readyz?verbose'
+  tripod sandbox down`,
+	}
+	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig())
+	return cmd
+}
+
+func (f *sandboxFlags) addName(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.name, "name", "tripod", "name of the sandbox")
+	_ = cmd.RegisterFlagCompletionFunc("name", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		if folder, err := sandbox.Folder(); err == nil {
+			all, _ := sandbox.List(folder)
+			for _, s := range all {
+				names = append(names, s.Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func (f *sandboxFlags) addOutput(cmd *cobra.Command, about string) {
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", about)
+}
+
+// load reads the sandbox that --name means.
+func (f *sandboxFlags) load() (sandbox.Sandbox, error) {
+	folder, err := sandbox.Folder()
+	if err != nil {
+		return sandbox.Sandbox{}, err
+	}
+	s, err := sandbox.Load(folder, f.name)
+	if errors.Is(err, sandbox.ErrNotFound) {
+		return s, &inputError{fmt.Errorf("%w\nhint: tripod sandbox list shows those that there are, tripod sandbox up --name %s makes it", err, f.name)}
+	}
+	return s, err
+}
+
+func newSandboxKubeconfig() *cobra.Command {
+	var f sandboxFlags
+	cmd := &cobra.Command{
+		Use:     "kubeconfig",
+		Short:   "Print the administrator's kubeconfig",
+		Example: "  tripod sandbox kubeconfig --name a > a.conf",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := f.load()
+			if err != nil {
+				return err
+			}
+			data, err := os.ReadFile(adminConf(s))
+			if err != nil {
+				return fmt.Errorf("%w\nhint: run tripod sandbox up --name %s again", err, s.Name)
+			}
+			_, err = cmd.OutOrStdout().Write(data)
+			return err
+		},
+	}
+	f.addName(cmd)
+	return cmd
+}
+
+func newSandboxList() *cobra.Command {
+	var f sandboxFlags
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the sandboxes",
+		Example: "  tripod sandbox list -o json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folder, err := sandbox.Folder()
+			if err != nil {
+				return err
+			}
+			all, err := sandbox.List(folder)
+			if err != nil {
+				return err
+			}
+			return f.list(cmd, all)
+		},
+	}
+	f.addOutput(cmd, "text or json")
+	return cmd
+}
+
+func (f *sandboxFlags) list(cmd *cobra.Command, all []sandbox.Sandbox) error {
+	if err := oneOf("output", f.output, "text", "json"); err != nil {
+		return err
+	}
+	if f.output == "json" {
+		if all == nil {
+			all = []sandbox.Sandbox{}
+		}
+		return printJSON(cmd.OutOrStdout(), all)
+	}
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "NAME\tVERSION\tMASTERS\tADDRESS\tCREATED")
+	for _, s := range all {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", s.Name, s.KubernetesVersion, len(s.Masters), s.Masters[0].Address, s.Created.Local().Format(time.DateTime))
+	}
+	return w.Flush()
+}
+
+func newSandboxDown() *cobra.Command {
+	var f sandboxFlags
+	cmd := &cobra.Command{
+		Use:     "down",
+		Short:   "Stop a sandbox and remove all that it had",
+		Example: "  tripod sandbox down --name a",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folder, err := sandbox.Folder()
+			if err != nil {
+				return err
+			}
+			s, err := sandbox.Load(folder, f.name)
+			if errors.Is(err, sandbox.ErrNotFound) {
+				fmt.Fprintf(cmd.OutOrStdout(), "There is no sandbox %s: nothing to do.\n", f.name)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return down(cmd.Context(), s, cmd.OutOrStdout())
+		},
+	}
+	f.addName(cmd)
+	return cmd
+}
+
+func down(ctx context.Context, s sandbox.Sandbox, w io.Writer) error {
+	for _, m := range s.Masters {
+		if err := agent.Shutdown(ctx, agentOptions(s, m)); err != nil {
+			return fmt.Errorf("stopping %s: %w", s.Node(m), err)
+		}
+	}
+	if err := s.Remove(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "Sandbox %s is gone.\n", s.Name)
+	return nil
+}
+
+// agentOptions are how the agent of a sandbox's master runs.
+func agentOptions(s sandbox.Sandbox, m sandbox.Master) agent.Options {
+	dir := filepath.Join(s.Root(m), "agent")
+	return agent.Options{Manifests: s.Paths(m).Manifests, BinDir: s.BinDir, State: dir, Socket: filepath.Join(dir, "agent.sock")}
+}
+
+func adminConf(s sandbox.Sandbox) string {
+	return filepath.Join(s.Paths(s.Masters[0]).Kubernetes, "admin.conf")
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// agentRunner runs the pods of a sandbox's master: Start starts its agent where none answers.
+type agentRunner struct {
+	agent.Client
+	options agent.Options
+}
+
+// Start starts the agent, or nudges the one that runs.
+func (r agentRunner) Start(ctx context.Context) error {
+	if r.Alive(ctx) == nil {
+		return r.Client.Start(ctx)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return agent.StartDaemon(ctx, exe, r.options)
+}
+
+// sandboxSite is where a sandbox's master is brought up.
+func sandboxSite(s sandbox.Sandbox, m sandbox.Master) phases.Site {
+	o := agentOptions(s, m)
+	return phases.Site{Host: host.Open("/"), Runner: agentRunner{Client: agent.Client{Socket: o.Socket}, options: o}}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/phases"
+)
+
+// showPlan is how a plan is shown instead of being applied.
+type showPlan struct {
+	to     io.Writer
+	dryRun bool
+	diff   bool
+	// writeTo is a directory that gets the plan's files as they would lie on the machine; "" for none.
+	writeTo string
+	output  string
+}
+
+func (s showPlan) wanted() bool { return s.dryRun || s.diff || s.writeTo != "" }
+
+// plan prints the steps, and writes the files below writeTo if asked to.
+func (s showPlan) plan(ctx context.Context, steps []phases.Step) error {
+	if s.writeTo != "" {
+		if err := s.write(ctx, steps); err != nil {
+			return err
+		}
+	}
+	if s.output == "json" {
+		e := json.NewEncoder(s.to)
+		e.SetIndent("", "  ")
+		return e.Encode(map[string]any{"steps": steps})
+	}
+	changes := 0
+	for _, step := range steps {
+		changes += len(step.Changes)
+		s.step(step)
+	}
+	if changes == 0 {
+		fmt.Fprintln(s.to, "Nothing to change.")
+	}
+	return nil
+}
+
+func (s showPlan) step(step phases.Step) {
+	if len(step.Changes) == 0 && step.Proof.Attempt == nil {
+		return
+	}
+	fmt.Fprintln(s.to, step.Phase)
+	for _, c := range step.Changes {
+		fmt.Fprintln(s.to, "  "+c.String())
+		if s.diff && c.Diff != "" {
+			s.lines(c.Diff)
+		}
+	}
+	switch {
+	case step.Unproved:
+		fmt.Fprintln(s.to, "  (not proved: nothing runs static pods here yet)")
+	case step.Proof.Component != "":
+		fmt.Fprintf(s.to, "  prove that %s is healthy\n", step.Proof.Component)
+	case step.Proof.Attempt != nil:
+		fmt.Fprintln(s.to, "  prove that all components are healthy")
+	}
+}
+
+// lines prints a diff, in colour on a terminal.
+func (s showPlan) lines(diff string) {
+	for line := range strings.Lines(diff) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "+"):
+			line = green.in(s.to, line)
+		case strings.HasPrefix(line, "-"):
+			line = red.in(s.to, line)
+		}
+		fmt.Fprintln(s.to, "    "+line)
+	}
+}
+
+// write puts the plan's files below the directory. They hold keys: the directory is made for its owner alone.
+func (s showPlan) write(ctx context.Context, steps []phases.Step) error {
+	dir, err := filepath.Abs(s.writeTo)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	below := phases.Site{Host: host.Open(dir)}
+	for _, step := range steps {
+		for _, c := range step.Changes {
+			if len(c.Files) == 0 {
+				continue
+			}
+			if err := c.Do(ctx, below); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"tripod.dev/tripod/e2e/lab"
+)
+
+// contender is one way to a healthy first master.
+type contender struct {
+	letter, what string
+	run          func(context.Context, *bench) (sample, error)
+}
+
+var contenders = []contender{
+	{"a", "raw processes, one by one", raw},
+	{"b", "tripod sandbox up", sandbox},
+	{"c", "kubeadm init", kubeadmInit},
+	{"d", "tripod init", tripodInit},
+	{"e", "the kubelet's own floor", floor},
+	{"k", "tripod init phase certs", certificates},
+}
+
+// sample is one run. CPU and memory are those of the program measured, not of what it brings up; 0 if there is none.
+type sample struct {
+	Seconds float64 `json:"seconds"`
+	CPU     float64 `json:"cpuSeconds,omitempty"`
+	Memory  int64   `json:"peakBytes,omitempty"`
+}
+
+// bench is what the contenders share.
+type bench struct {
+	lab     lab.Lab
+	earlier string // the files of an earlier init; see floor
+}
+
+func (b *bench) close() {
+	if b.earlier != "" {
+		_ = os.RemoveAll(b.earlier)
+	}
+}
+
+func raw(ctx context.Context, b *bench) (sample, error) {
+	r, err := b.lab.PrepareRaw(ctx, lab.Default, netip.MustParseAddr("127.200.0.1"))
+	if err != nil {
+		return sample{}, err
+	}
+	began := time.Now()
+	err = r.Up(ctx)
+	took := time.Since(began)
+	return sample{Seconds: took.Seconds()}, errors.Join(err, r.Close())
+}
+
+func sandbox(ctx context.Context, b *bench) (s sample, err error) {
+	box, err := b.lab.NewSandbox("bench")
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, box.Close()) }()
+	return timed(box.Command(ctx, "up", "--bin-dir", b.lab.Components(lab.Default)))
+}
+
+func kubeadmInit(ctx context.Context, b *bench) (sample, error) {
+	return b.onNode(ctx, nil, "kubeadm", lab.KubeadmInit()...)
+}
+
+func tripodInit(ctx context.Context, b *bench) (sample, error) {
+	return b.onNode(ctx, nil, b.lab.Tripod(), lab.TripodInit()...)
+}
+
+// certificates is the whole command: start of the program, facts, eighteen pairs and the sa key drawn and on disk.
+func certificates(ctx context.Context, b *bench) (sample, error) {
+	return b.onNode(ctx, nil, b.lab.Tripod(), append([]string{"init", "phase", "certs"}, lab.TripodInit()[1:]...)...)
+}
+
+// onNode times a command on a fresh machine, and may look at the machine afterwards.
+func (b *bench) onNode(ctx context.Context, look func(*lab.Node) error, name string, args ...string) (s sample, err error) {
+	n, err := b.lab.Start(ctx, lab.Machine{})
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	if s, err = timed(n.Command(ctx, name, args...)); err != nil || look == nil {
+		return s, err
+	}
+	return s, look(n)
+}
+
+// timed runs a command and measures it.
+func timed(cmd *exec.Cmd) (sample, error) {
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	took := time.Since(began)
+	if err != nil {
+		return sample{}, fmt.Errorf("%w\n%s", err, out)
+	}
+	s := sample{Seconds: took.Seconds(), CPU: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.Memory = usage.Maxrss << 10
+	}
+	return s, nil
+}

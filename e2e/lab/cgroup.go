@@ -1,0 +1,119 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// unified says whether this machine has control groups v2 only.
+func unified() bool {
+	_, err := os.Stat(filepath.Join(cgroupRoot, "cgroup.controllers"))
+	return err == nil
+}
+
+// hierarchies are the folders that the kubelet wants its control group in: the one of v2, or each of v1.
+func hierarchies() ([]string, error) {
+	if unified() {
+		return []string{cgroupRoot}, nil
+	}
+	tasks, err := filepath.Glob(filepath.Join(cgroupRoot, "*", "tasks"))
+	if err == nil && len(tasks) == 0 {
+		err = errors.New("no control groups are mounted at " + cgroupRoot)
+	}
+	dirs := make([]string, len(tasks))
+	for i, file := range tasks {
+		dirs[i] = filepath.Dir(file)
+	}
+	return dirs, err
+}
+
+// makeControlGroup makes the group below which a node's kubelet puts its pods, in every hierarchy.
+func makeControlGroup(name string) error {
+	dirs, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if unified() {
+			passControllersOn(dir)
+		}
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			return fmt.Errorf("make the control group: %w", err)
+		}
+		if err := copyCPUSet(dir, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passControllersOn lets the groups below have every controller, one write each: one that can not be passed on must
+// not keep the others.
+func passControllersOn(dir string) {
+	controllers, _ := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	for _, name := range strings.Fields(string(controllers)) {
+		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+name), 0)
+	}
+}
+
+// copyCPUSet gives a new v1 group the processors and memory of its parent: it starts with none, and can hold nothing.
+func copyCPUSet(parent, child string) error {
+	if unified() {
+		return nil
+	}
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		value, err := os.ReadFile(filepath.Join(parent, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(child, name), value, 0)
+		}
+		if err != nil {
+			return fmt.Errorf("set up the control group: %w", err)
+		}
+	}
+	return nil
+}
+
+// removeControlGroup removes a group and all below it. Its processes have been killed; they may take a moment to go.
+func removeControlGroup(name string) error {
+	dirs, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		err = errors.Join(err, removeTree(filepath.Join(dir, name)))
+	}
+	return err
+}
+
+func removeTree(group string) error {
+	entries, _ := os.ReadDir(group)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := removeTree(filepath.Join(group, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	for deadline := time.Now().Add(waitDelay); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		err = os.Remove(group)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if !errors.Is(err, syscall.EBUSY) {
+			break
+		}
+	}
+	return fmt.Errorf("remove the control group: %w", err)
+}

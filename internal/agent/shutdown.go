@@ -1,0 +1,67 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Shutdown ends the agent of the options and all its pods, and waits until they are gone. Where no agent is left, it
+// ends what that one left running; nothing at all is no error.
+func Shutdown(ctx context.Context, o Options) error {
+	o, err := o.resolved()
+	if err != nil {
+		return err
+	}
+	client := Client{Socket: o.Socket}
+	if state, err := client.State(ctx); err == nil {
+		return client.end(ctx, state.PID)
+	}
+	return o.endOrphans(ctx)
+}
+
+// end shuts the agent down that has the process id.
+func (c Client) end(ctx context.Context, pid int) error {
+	h, err := open(pid)
+	if err != nil {
+		return err
+	}
+	if err := c.shutdown(ctx); err != nil {
+		h.close()
+		return err
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		defer h.close()
+		h.wait()
+	}()
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the end of the agent %d: %w", pid, ctx.Err())
+	}
+}
+
+// endOrphans is what an agent would do that finds processes and no manifests.
+func (o Options) endOrphans(ctx context.Context) error {
+	unlock, err := lockAll(o.Manifests, o.State)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	found, err := scan(o.Manifests)
+	if err != nil {
+		return err
+	}
+	var ending sync.WaitGroup
+	for _, m := range containers(found) {
+		ending.Go(func() { adopt(m).end(ctx.Done(), m.Grace) })
+	}
+	ending.Wait()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("wait for the end of the pods: %w", err)
+	}
+	return nil
+}

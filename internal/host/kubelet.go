@@ -1,0 +1,136 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// Kubelet is the Runner of a real machine: the kubelet's service, and the container runtime
+// that it uses, asked directly. The kubelet's own view of its pods is behind a port that
+// wants a client certificate and an apiserver that may not be there yet; the runtime knows
+// the same, earlier.
+type Kubelet struct {
+	host *Host
+	o    KubeletOptions
+	cri  runtimeapi.RuntimeServiceClient
+	// images is the same connection.
+	images runtimeapi.ImageServiceClient
+	close  func() error
+}
+
+// KubeletOptions says where a Kubelet finds what it talks to.
+type KubeletOptions struct {
+	// Node is the node's name; the pod of component C is C-NODE.
+	Node string
+	// Socket is the container runtime's, unix:///...
+	Socket string
+	// Healthz is host:port of the kubelet's healthz, 127.0.0.1:10248 if empty.
+	Healthz string
+	// Images are the components' images, by component. With them Pod can tell that a
+	// container is missing because its image is. Optional.
+	Images map[string]string
+	// Files are the files that the service reads when it starts.
+	Files []string
+}
+
+// NewKubelet makes a Kubelet. It connects to nothing before it is asked something.
+func (h *Host) NewKubelet(o KubeletOptions) (*Kubelet, error) {
+	if o.Healthz == "" {
+		o.Healthz = "127.0.0.1:10248"
+	}
+	conn, err := h.dialCRI(o.Socket)
+	if err != nil {
+		return nil, err
+	}
+	return &Kubelet{
+		host:   h,
+		o:      o,
+		cri:    runtimeapi.NewRuntimeServiceClient(conn),
+		images: runtimeapi.NewImageServiceClient(conn),
+		close:  conn.Close,
+	}, nil
+}
+
+// Close ends the connection to the runtime.
+func (k *Kubelet) Close() error { return k.close() }
+
+// Alive asks the kubelet's healthz once.
+func (k *Kubelet) Alive(ctx context.Context) error {
+	if err := get(ctx, "http://"+k.o.Healthz+"/healthz"); err != nil {
+		return fmt.Errorf("the kubelet does not answer on %s: %w", k.o.Healthz, err)
+	}
+	return nil
+}
+
+func get(ctx context.Context, url string) error {
+	// No proxy, whatever the environment says: the kubelet is on loopback.
+	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return bareNet(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+// bareNet is the cause of a failed connection, without the address that the message names already.
+func bareNet(err error) error {
+	var op *net.OpError
+	if !errors.As(err, &op) {
+		return err
+	}
+	var call *os.SyscallError
+	if errors.As(op.Err, &call) {
+		return call.Err
+	}
+	return op.Err
+}
+
+// Start starts the kubelet's service, and starts it anew if its files are younger than it.
+// Without systemd it does nothing: then somebody else keeps a kubelet running that waits for
+// its files, and one that runs already goes on with those that it has read.
+func (k *Kubelet) Start(ctx context.Context) error {
+	if !k.host.systemd() {
+		return nil
+	}
+	units, err := showUnits(ctx, "kubelet")
+	if err != nil {
+		return err
+	}
+	u := units["kubelet"]
+	switch s := k.host.service(u, k.o.Files); {
+	case !s.Installed:
+		return errors.New("systemd knows no kubelet service\nhint: install the kubelet package, or its unit files")
+	case s.Active && !s.Stale:
+		return nil
+	}
+	if u["NeedDaemonReload"] == "yes" {
+		if _, err := systemctl(ctx, "daemon-reload"); err != nil {
+			return err
+		}
+	}
+	// Not "start": a packaged kubelet without its files is in auto-restart, and there a start
+	// job waits for systemd's own timer.
+	_, err = systemctl(ctx, "restart", "kubelet")
+	return err
+}
+
+// systemd is whether systemd is this machine's init, as sd_booted(3) finds out.
+func (h *Host) systemd() bool {
+	info, err := os.Stat(h.Path("/run/systemd/system"))
+	return err == nil && info.IsDir()
+}

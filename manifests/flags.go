@@ -1,0 +1,125 @@
+package manifests
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tripod.dev/tripod/internal/config"
+)
+
+// The tables hold every flag that a component of a version accepts, those included that its --help hides.
+//
+//go:generate ../e2e/flags/generate
+//go:embed flags/*.txt
+var tables embed.FS
+
+// An UnknownFlag is an extra argument that a component does not accept; it would exit at once.
+type UnknownFlag struct {
+	// Field is the path in the configuration, apiServer.extraArgs[2].name.
+	Field string
+	// Component and Version are who refuses the flag; Version is minor precise ("1.36").
+	Component, Version string
+	Flag               string
+	// Near is the accepted flag that Flag resembles, "" if none does.
+	Near string
+}
+
+// Error ends with a hint line.
+func (e *UnknownFlag) Error() string {
+	near := ""
+	if e.Near != "" {
+		near = fmt.Sprintf("; did you mean %q?", e.Near)
+	}
+	return fmt.Sprintf("%s: %s %s has no flag %q%s\nhint: names come without dashes; `%s --help` lists them",
+		e.Field, e.Component, e.Version, e.Flag, near, e.Component)
+}
+
+// CheckArgs are the extra arguments of a component that a binary of version v (etcd's own for etcd) does not accept:
+// UnknownFlags, or one error if tripod has no table for that version.
+func CheckArgs(component string, v config.Version, args []config.Arg) []error {
+	if len(args) == 0 {
+		return nil
+	}
+	minor := fmt.Sprintf("%d.%d", v.Major, v.Minor)
+	known, err := Flags(component, minor)
+	if err != nil {
+		return []error{fmt.Errorf("%s: %w", field(component), err)}
+	}
+	var unknown []error
+	for i, arg := range args {
+		if !slices.Contains(known, normal(component, arg.Name)) {
+			unknown = append(unknown, &UnknownFlag{
+				Field:     fmt.Sprintf("%s[%d].name", field(component), i),
+				Component: component, Version: minor, Flag: arg.Name, Near: nearest(arg.Name, known),
+			})
+		}
+	}
+	return unknown
+}
+
+// Flags are the names of all flags of a component, sorted. The version is its minor version: "1.36", etcd's "3.6".
+func Flags(component, minor string) ([]string, error) {
+	table, err := tables.ReadFile(fmt.Sprintf("flags/%s-%s.txt", component, minor))
+	if err != nil {
+		return nil, errors.New("the flags of " + component + " " + minor + " are not known\nhint: a version that tripod supports, or no extra arguments")
+	}
+	return strings.Fields(string(table)), nil
+}
+
+// field is where the configuration has a component's extra arguments.
+func field(component string) string {
+	switch component {
+	case "etcd":
+		return "etcd.local.extraArgs"
+	case "kube-apiserver":
+		return "apiServer.extraArgs"
+	case "kube-controller-manager":
+		return "controllerManager.extraArgs"
+	default:
+		return "scheduler.extraArgs"
+	}
+}
+
+// normal is the flag's name in its table: Kubernetes' components take underscores for dashes, etcd does not.
+func normal(component, name string) string {
+	if component == "etcd" {
+		return name
+	}
+	return strings.ReplaceAll(name, "_", "-")
+}
+
+// nearest is the known flag with the fewest differences from name, "" if more than a third of it is different.
+func nearest(name string, known []string) string {
+	name = strings.TrimLeft(strings.ReplaceAll(name, "_", "-"), "-")
+	best, near := len(name)/3+1, ""
+	for _, k := range known {
+		if d := distance(name, k); d < best {
+			best, near = d, k
+		}
+	}
+	return near
+}
+
+// distance counts the single-character edits between two names (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,69 @@
+// Package manifests knows what a static pod's manifest is: how a template becomes a pod, how
+// users' patches change it, how it is written, which revision it has, what differs between two
+// of it, and which files may lie in a manifest directory. Everything in it is a pure function.
+// What the components are told, it does not know: their flags and values come from phases; all
+// that it knows of flags is which names a component of some version accepts.
+package manifests
+
+import (
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	// RevisionAnnotation holds the digest of a pod and of what it reads, see Revise.
+	RevisionAnnotation = "tripod.dev/revision"
+	// ClusterAnnotation holds the digest of the cluster's CA key, by which a manifest belongs to a cluster.
+	ClusterAnnotation = "tripod.dev/cluster"
+)
+
+// Components are the names of the four pods of a master, in the order in which they need each other.
+func Components() []string {
+	return []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+}
+
+// Encode is the pod as canonical YAML: keys sorted, no status, nothing that is empty and optional.
+func Encode(pod *corev1.Pod) ([]byte, error) {
+	data, err := yaml.Marshal(struct {
+		metav1.TypeMeta   `json:",inline"`
+		metav1.ObjectMeta `json:"metadata"`
+		Spec              corev1.PodSpec `json:"spec"`
+	}{pod.TypeMeta, pod.ObjectMeta, pod.Spec})
+	if err != nil {
+		return nil, fmt.Errorf("encoding pod %s: %w", pod.Name, err)
+	}
+	return data, nil
+}
+
+// ClusterOf is the cluster annotation of a manifest, "" if it has none or is no manifest.
+func ClusterOf(manifest []byte) string { return annotation(manifest, ClusterAnnotation) }
+
+// RevisionOf is the revision annotation of a manifest, "" if it has none or is no manifest.
+func RevisionOf(manifest []byte) string { return annotation(manifest, RevisionAnnotation) }
+
+func annotation(manifest []byte, name string) string {
+	var pod metav1.PartialObjectMetadata
+	if err := yaml.Unmarshal(manifest, &pod); err != nil {
+		return ""
+	}
+	return pod.Annotations[name]
+}
+
+// decode reads YAML or JSON strictly: duplicate and unknown fields, and fields in the wrong case, are errors, all told at once.
+func decode(data []byte) (*corev1.Pod, error) {
+	doc, err := yaml.YAMLToJSONStrict(data)
+	if err != nil {
+		return nil, err
+	}
+	var pod corev1.Pod
+	strict, err := json.UnmarshalStrict(doc, &pod)
+	if err = errors.Join(append(strict, err)...); err != nil {
+		return nil, err
+	}
+	return &pod, nil
+}

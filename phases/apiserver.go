@@ -1,0 +1,70 @@
+package phases
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"tripod.dev/tripod/templates"
+)
+
+// apiserverValues are what the template of the apiserver places.
+type apiserverValues struct {
+	common
+	// AdvertiseAddress and SecurePort are where others reach this apiserver; Endpoint is both.
+	AdvertiseAddress, Endpoint string
+	SecurePort                 int
+	EtcdServers                string
+	DNSDomain, ServiceSubnet   string
+	// AuthorizationConfig says that the user has a file with authorizers, which excludes the flag.
+	AuthorizationConfig bool
+	Bundles             []bundle
+	PKI                 string
+}
+
+func (m Master) apiserverValues() apiserverValues {
+	net, args := m.Cluster.Networking, m.Cluster.APIServer.ExtraArgs
+	return apiserverValues{
+		common:              m.common("kube-apiserver", m.apiserverProbe()),
+		AdvertiseAddress:    m.Advertise.Addr().String(),
+		Endpoint:            m.Advertise.String(),
+		SecurePort:          int(m.Advertise.Port()),
+		EtcdServers:         argument(localEtcd(m.Config).ExtraArgs, "advertise-client-urls", etcdURL(m.Loopback, etcdClientPort)),
+		DNSDomain:           net.DNSDomain,
+		ServiceSubnet:       net.ServiceSubnet,
+		AuthorizationConfig: argument(args, "authorization-config", "") != "",
+		Bundles:             m.bundles(),
+		PKI:                 m.Paths.PKI,
+	}
+}
+
+// apiserverProbe is the advertised address: the apiserver listens at all, or in a sandbox at that one only.
+func (m Master) apiserverProbe() probe {
+	p := secureProbe(m.Cluster.APIServer.ExtraArgs, m.Advertise)
+	if p.Host == "" {
+		p.Host = m.Advertise.Addr().String()
+	}
+	return p
+}
+
+// apiserverPod is the apiserver's pod.
+func apiserverPod(m Master) (*corev1.Pod, error) {
+	return m.pod(templates.APIServer(), m.apiserverValues(), m.Version, m.proxied(m.Cluster.APIServer.ControlPlaneComponent))
+}
+
+// apiserverManifest wants the apiserver's manifest.
+func apiserverManifest(m Master) ([]Change, error) {
+	pod, err := apiserverPod(m)
+	if err != nil {
+		return nil, err
+	}
+	return m.manifest(pod)
+}
+
+// proveAPIServer asks as an administrator: anonymous requests may be forbidden, and before the bootstrap of RBAC they
+// are, so that nobody would learn which check fails.
+func proveAPIServer(ctx context.Context, p *Prober) error {
+	return p.attempt(ctx, "kube-apiserver", func() error {
+		return p.get(ctx, "kube-apiserver", p.master.apiserverProbe().url(p.master.Loopback, "/readyz"))
+	})
+}

@@ -1,0 +1,100 @@
+package phases
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"tripod.dev/tripod/internal/host"
+)
+
+// A Change is one thing that Apply does: files committed together, or something started or
+// fetched. It is data for dry-run and diff until Apply does it.
+type Change struct {
+	// Verb is create, replace, start or pull.
+	Verb string `json:"verb"`
+	// What is the path, or the name of what is started or fetched.
+	What string `json:"what"`
+	// Diff shows the difference, secrets as subject and digest; "" where there is nothing to show.
+	Diff string `json:"diff,omitempty"`
+	// Files are what is written, in the order of their renames; nil for what writes no file.
+	Files []host.File `json:"-"`
+
+	do func(context.Context, Site) error
+	// old is what Files replace; nil where nothing was there.
+	old []host.File
+}
+
+// Site is where a plan is applied.
+type Site struct {
+	Host   *host.Host
+	Runner host.Runner
+	// Kubelet is the Runner where that is the kubelet, with its container runtime's images; nil in a sandbox.
+	Kubelet *host.Kubelet
+}
+
+// Do carries the change out. Done again it changes nothing.
+func (c Change) Do(ctx context.Context, s Site) error {
+	if c.do != nil {
+		return c.do(ctx, s)
+	}
+	for _, f := range c.Files {
+		if err := s.Host.Mkdir(filepath.Dir(f.Path), 0o700); err != nil {
+			return err
+		}
+	}
+	return s.Host.Commit(ctx, c.Files...)
+}
+
+// Undo puts back what the change replaced; what it created stays for the next run.
+func (c Change) Undo(ctx context.Context, s Site) error { return s.Host.Commit(ctx, c.old...) }
+
+// String is the change in a line.
+func (c Change) String() string {
+	if len(c.Files) == 0 || c.Files[0].Link != "" {
+		return c.Verb + " " + c.What
+	}
+	return fmt.Sprintf("%s %s (%04o)", c.Verb, c.What, c.Files[0].Mode.Perm())
+}
+
+// write is the change that makes files, committed together, what they are to be; none if they are.
+func write(m Master, files ...host.File) []Change {
+	c := Change{Verb: "create", What: files[0].Path}
+	if len(files) == 2 {
+		c.What += " and " + filepath.Base(files[1].Path)
+	}
+	same := true
+	for _, f := range files {
+		old, exists := m.Files[f.Path]
+		if exists {
+			c.Verb = "replace"
+			c.old = append(c.old, old)
+		}
+		if !exists || !serves(old, f) {
+			same = false
+			c.Diff += describe(old, f)
+		}
+	}
+	if same {
+		return nil
+	}
+	c.Files = files
+	return []Change{c}
+}
+
+// serves says whether old can stay where f is wanted: the same content, and readable by no more people.
+func serves(old, f host.File) bool {
+	return old.Link == f.Link && bytes.Equal(old.Data, f.Data) && old.Mode.Perm()&^f.Mode.Perm() == 0
+}
+
+// directory is the change that makes a directory; none if it is there.
+func directory(m Master, path string, mode fs.FileMode) []Change {
+	if m.Survey.Dirs[path].Exists {
+		return nil
+	}
+	return []Change{{Verb: "create", What: fmt.Sprintf("%s/ (%04o)", path, mode), do: func(_ context.Context, s Site) error {
+		return s.Host.Mkdir(path, mode)
+	}}}
+}

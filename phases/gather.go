@@ -1,0 +1,180 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+
+	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+)
+
+// Gather reads the facts, side by side, and draws the keys that are missing. It writes nothing.
+// What is wrong with keys, certificates and patches is an InputError that holds all of it.
+func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts, error) {
+	f := Facts{Now: time.Now(), Rootless: rootless, ProxyEnv: proxyEnv(os.Environ())}
+	entries, err := s.Host.ReadJournal(journalPath(c))
+	if err != nil {
+		return f, err
+	}
+	f.Journaled, f.entries = len(entries) > 0, len(entries)
+	if err := f.read(s.Host, c); err != nil {
+		return f, err
+	}
+	var all errgroup.Group
+	all.Go(func() (err error) { f.PKI, err = gatherPKI(s.Host, c, f); return err })
+	all.Go(func() (err error) { f.Survey, err = s.Host.Survey(ctx, ask(c, rootless)); return err })
+	all.Go(func() error { f.Running, f.Alive = running(ctx, s.Runner); return nil })
+	return f, all.Wait()
+}
+
+func gatherPKI(h *host.Host, c config.Config, f Facts) (PKI, error) {
+	disk, err := diskPKI(h, c, f.Files)
+	if err != nil {
+		return PKI{}, err
+	}
+	pki, err := fillPKI(c, disk, f.Now)
+	if err != nil {
+		return pki, &InputError{err}
+	}
+	return pki, nil
+}
+
+// running asks the runner for every component. What it can't say yet is simply not there.
+func running(ctx context.Context, r host.Runner) (map[string]host.Running, bool) {
+	now := map[string]host.Running{}
+	alive := r.Alive(ctx) == nil
+	for _, component := range manifests.Components() {
+		if pod, err := r.Pod(ctx, component); err == nil {
+			now[component] = pod
+		}
+	}
+	return now, alive
+}
+
+// read reads every file that a plan may write, and those that the configuration names.
+func (f *Facts) read(h *host.Host, c config.Config) error {
+	f.Files = map[string]host.File{}
+	dirs := []string{c.Paths.Kubernetes, c.Paths.PKI, filepath.Join(c.Paths.PKI, "etcd"), c.Paths.Manifests, c.Paths.Kubelet, filepath.Join(c.Paths.Kubelet, "pki")}
+	for _, dir := range dirs {
+		if err := f.readDir(h, dir); err != nil {
+			return err
+		}
+	}
+	f.Manifests = map[string][]byte{}
+	for path, file := range f.Files {
+		if filepath.Dir(path) == c.Paths.Manifests {
+			f.Manifests[filepath.Base(path)] = file.Data
+		}
+	}
+	return errors.Join(f.readInputs(h, c), f.readPatches(c))
+}
+
+// readDir reads the files of a directory that are small enough to be configuration.
+func (f *Facts) readDir(h *host.Host, dir string) error {
+	names, err := h.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(h.Path(path))
+		if err != nil || !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || info.Size() > 10<<20 {
+			continue
+		}
+		file, exists, err := h.Read(path)
+		if err != nil {
+			return err
+		}
+		if exists {
+			f.Files[path] = file
+		}
+	}
+	return nil
+}
+
+// readInputs reads the files of extra volumes that extra arguments name, as a component that is to
+// read a new one has to be started anew.
+func (f *Facts) readInputs(h *host.Host, c config.Config) error {
+	f.Inputs = map[string][]byte{}
+	for _, component := range []config.ControlPlaneComponent{c.Cluster.APIServer.ControlPlaneComponent, c.Cluster.ControllerManager, c.Cluster.Scheduler} {
+		for _, v := range component.ExtraVolumes {
+			for _, arg := range component.ExtraArgs {
+				rest, below := strings.CutPrefix(arg.Value, v.MountPath)
+				if !below || arg.Value == "" {
+					continue
+				}
+				file, exists, err := h.Read(filepath.Join(v.HostPath, rest))
+				if err != nil {
+					return err
+				}
+				if exists {
+					f.Inputs[arg.Value] = file.Data
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (f *Facts) readPatches(c config.Config) error {
+	if c.Init.Patches == nil || c.Init.Patches.Directory == "" {
+		return nil
+	}
+	dir := c.Init.Patches.Directory
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return &InputError{fmt.Errorf("reading patches: %w", err)}
+	}
+	var errs []error
+	for _, e := range entries {
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return err
+		}
+		patch, err := manifests.ParsePatchFile(e.Name(), data)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", dir, err))
+			continue
+		}
+		f.Patches = append(f.Patches, patch)
+	}
+	if len(errs) > 0 {
+		return &InputError{errors.Join(errs...)}
+	}
+	return nil
+}
+
+// proxyEnv are the variables with which kubeadm, too, passes a proxy on to the components.
+func proxyEnv(environ []string) []corev1.EnvVar {
+	var vars []corev1.EnvVar
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if strings.HasSuffix(strings.ToLower(name), "_proxy") && value != "" {
+			vars = append(vars, corev1.EnvVar{Name: name, Value: value})
+		}
+	}
+	return vars
+}
+
+// Outdated says whether another tripod has done something on this host since the facts were read.
+func (m Master) Outdated(h *host.Host) (bool, error) {
+	entries, err := h.ReadJournal(journalPath(m.Config))
+	return len(entries) != m.entries, err
+}
+
+// JournalPath is where the journal lies.
+func (m Master) JournalPath() string { return journalPath(m.Config) }
+
+func journalPath(c config.Config) string { return filepath.Join(c.Paths.State, "journal.jsonl") }

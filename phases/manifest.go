@@ -1,0 +1,68 @@
+package phases
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+)
+
+// manifest wants the pod in the manifest directory, with a revision that covers the files which it reads.
+func (m Master) manifest(pod *corev1.Pod) ([]Change, error) {
+	contents, err := m.contents()
+	if err != nil {
+		return nil, err
+	}
+	if err := manifests.Revise(pod, inputs(pod, contents)); err != nil {
+		return nil, err
+	}
+	data, err := manifests.Encode(pod)
+	if err != nil {
+		return nil, err
+	}
+	return write(m, host.File{Path: filepath.Join(m.Paths.Manifests, pod.Name+".yaml"), Mode: 0o600, Data: data}), nil
+}
+
+// inputs are those of the files by path that the pod's flags name.
+func inputs(pod *corev1.Pod, contents map[string][]byte) map[string][]byte {
+	named := map[string][]byte{}
+	for _, c := range pod.Spec.Containers {
+		for _, arg := range slices.Concat(c.Command, c.Args) {
+			_, path, _ := strings.Cut(arg, "=")
+			if data, exists := contents[path]; exists {
+				named[path] = data
+			}
+		}
+	}
+	return named
+}
+
+// contents are the files, by path, that a master's pods may read: as planned, and as found for those that are the user's.
+func (m Master) contents() (map[string][]byte, error) {
+	files := maps.Clone(m.Inputs)
+	if files == nil {
+		files = map[string][]byte{}
+	}
+	for name, p := range m.PKI.Pairs {
+		if _, embedded := m.PKI.Kubeconfigs[name]; embedded {
+			continue
+		}
+		cert, key := pairPaths(m.Config, name)
+		keyPEM, err := p.KeyPEM()
+		if err != nil {
+			return nil, err
+		}
+		files[cert], files[key] = p.CertPEM(), keyPEM
+	}
+	for name, data := range m.PKI.Kubeconfigs {
+		files[filepath.Join(m.Paths.Kubernetes, name)] = data
+	}
+	files[filepath.Join(m.Paths.PKI, "sa.key")] = m.PKI.SA.PrivatePEM()
+	files[filepath.Join(m.Paths.PKI, "sa.pub")] = m.PKI.SA.PublicPEM()
+	return files, nil
+}

@@ -1,0 +1,100 @@
+// Package phases brings up a master: it reads the facts, plans as a pure function of
+// configuration and facts, applies the plan, and proves every component healthy before
+// the next one needs it. One file per component holds its values, its manifest and its
+// proof, top to bottom. Only Apply writes; nothing here prints or exits.
+package phases
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// A Phase is one step towards a running control plane. Its name is kubeadm's
+// (cmd/kubeadm/app/cmd/init.go), so that --skip-phases and `init phase` mean the same.
+type Phase struct {
+	Name, About string
+	// Check looks for what makes the phase impossible, before anything is written. Nil if there is nothing to check.
+	Check func(Master) (warnings []string, err error)
+	// Want is what the phase changes; pure. Nil if it changes nothing.
+	Want func(Master) ([]Change, error)
+	// Proof is what has to be healthy when the phase is done. The zero Proof needs nothing.
+	Proof Proof
+	// Alongside lets the following phases begin before this one is proved.
+	Alongside bool
+}
+
+// A Proof says that one component is healthy.
+type Proof struct {
+	// Component is the static pod, as Runner knows it; "" for what is not a pod.
+	Component string
+	// Attempt asks once: nil, or the reason why not.
+	Attempt func(context.Context, *Prober) error
+}
+
+// Init is how a first master comes up. The order is not kubeadm's: the kubelet starts before
+// the manifests come, each as soon as what it needs is there, so that nothing crashes on the
+// way. The controller-manager retries until the apiserver is there, so it starts with it; a
+// scheduler that comes too early backs off, so it waits.
+func Init() []Phase {
+	return []Phase{
+		{Name: "preflight", About: "look at everything that could get in the way, pull missing images",
+			Check: preflight, Want: missingImages},
+		{Name: "certs/ca", About: "the cluster's certificate authority", Want: pair("ca")},
+		{Name: "certs/apiserver", About: "serving certificate of the apiserver", Want: pair("apiserver")},
+		{Name: "certs/apiserver-kubelet-client", About: "the apiserver as a client of kubelets", Want: pair("apiserver-kubelet-client")},
+		{Name: "certs/front-proxy-ca", About: "certificate authority of aggregated apiservers", Want: pair("front-proxy-ca")},
+		{Name: "certs/front-proxy-client", About: "the apiserver as a client of aggregated apiservers", Want: pair("front-proxy-client")},
+		{Name: "certs/etcd-ca", About: "etcd's certificate authority", Want: pair("etcd/ca")},
+		{Name: "certs/etcd-server", About: "serving certificate of etcd", Want: pair("etcd/server")},
+		{Name: "certs/etcd-peer", About: "etcd among its peers", Want: pair("etcd/peer")},
+		{Name: "certs/etcd-healthcheck-client", About: "client certificate for etcd's proof", Want: pair("etcd/healthcheck-client")},
+		{Name: "certs/apiserver-etcd-client", About: "the apiserver as a client of etcd", Want: pair("apiserver-etcd-client")},
+		{Name: "certs/controller-manager", About: "serving certificate of the controller-manager", Want: pair("kube-controller-manager")},
+		{Name: "certs/scheduler", About: "serving certificate of the scheduler", Want: pair("kube-scheduler")},
+		{Name: "certs/sa", About: "key pair that signs service account tokens", Want: serviceAccountKey},
+		{Name: "kubeconfig/admin", About: "admin.conf for the administrators", Want: kubeconfigFile("admin.conf")},
+		{Name: "kubeconfig/super-admin", About: "super-admin.conf, which no RBAC rule can lock out", Want: kubeconfigFile("super-admin.conf")},
+		{Name: "kubeconfig/kubelet", About: "kubelet.conf and the kubelet's client certificate", Want: kubeletIdentity},
+		{Name: "kubeconfig/controller-manager", About: "controller-manager.conf", Want: kubeconfigFile("controller-manager.conf")},
+		{Name: "kubeconfig/scheduler", About: "scheduler.conf", Want: kubeconfigFile("scheduler.conf")},
+		{Name: "kubelet-start", About: "the kubelet's configuration, and the kubelet", Want: kubeletStart},
+		{Name: "etcd/local", About: "this master's etcd member", Want: etcdManifest,
+			Proof: Proof{Component: "etcd", Attempt: proveEtcd}},
+		{Name: "control-plane/controller-manager", About: "kube-controller-manager", Want: controllerManagerManifest,
+			Proof: Proof{Component: "kube-controller-manager", Attempt: proveControllerManager}, Alongside: true},
+		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: apiserverManifest,
+			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
+		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
+			Proof: Proof{Component: "kube-scheduler", Attempt: proveScheduler}},
+		{Name: "wait-control-plane", About: "all four once more, each at its own address",
+			Proof: Proof{Attempt: proveAll}},
+	}
+}
+
+// Group is the part of a phase's name before its slash: certs/ca belongs to certs.
+func (p Phase) Group() string {
+	group, _, _ := strings.Cut(p.Name, "/")
+	return group
+}
+
+// Is says whether name, a phase or a group of phases, means p.
+func (p Phase) Is(name string) bool { return name == p.Name || name == p.Group() }
+
+// Without are the phases that skip does not name. The second result holds names that mean no phase.
+func Without(all []Phase, skip []string) (rest []Phase, unknown []string) {
+	for _, name := range skip {
+		if !slices.ContainsFunc(all, func(p Phase) bool { return p.Is(name) }) {
+			unknown = append(unknown, name)
+		}
+	}
+	rest = slices.DeleteFunc(slices.Clone(all), func(p Phase) bool {
+		return slices.ContainsFunc(skip, p.Is)
+	})
+	return rest, unknown
+}
+
+// Only are the phases that name means: one phase, or a group.
+func Only(all []Phase, name string) []Phase {
+	return slices.DeleteFunc(slices.Clone(all), func(p Phase) bool { return !p.Is(name) })
+}

@@ -1,0 +1,81 @@
+package phases
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// A Step is one phase of a plan, or a group of phases that need no proof and follow each other.
+type Step struct {
+	Phase     string   `json:"phase"`
+	Changes   []Change `json:"changes,omitempty"`
+	Proof     Proof    `json:"-"`
+	Alongside bool     `json:"-"`
+	// Unproved is set where nobody runs the pods, nor will by this plan: the files are written, no more.
+	Unproved bool `json:"unproved,omitempty"`
+}
+
+// Plan says what list would change on the master and what would then be proved. It is a pure
+// function: dry-run and diff print it, Apply carries it out, and an interrupted run is
+// continued by planning again. Everything that is wrong with what was given or with the
+// machine is told at once.
+func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
+	var errs *multierror.Error
+	for _, p := range list {
+		step, err := plan(p, m)
+		if err != nil {
+			errs = multierror.Append(errs, fmt.Errorf("%s: %w", p.Name, err))
+			continue
+		}
+		steps = merge(steps, step, p.Group())
+	}
+	if errs != nil {
+		return nil, nil, &InputError{errs}
+	}
+	for _, p := range list {
+		if p.Check == nil {
+			continue
+		}
+		w, checkErr := p.Check(m)
+		warnings = append(warnings, w...)
+		if checkErr != nil {
+			return nil, warnings, checkErr
+		}
+	}
+	return prove(steps, m), warnings, nil
+}
+
+func plan(p Phase, m Master) (Step, error) {
+	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside}
+	if p.Want == nil {
+		return s, nil
+	}
+	changes, err := p.Want(m)
+	s.Changes = changes
+	return s, err
+}
+
+// merge appends a step, or adds it to the last one where both are of one group and need no proof:
+// thirteen certificates are one line of progress.
+func merge(steps []Step, s Step, group string) []Step {
+	if s.Proof.Attempt != nil {
+		return append(steps, s)
+	}
+	if last := len(steps) - 1; last >= 0 && steps[last].Phase == group {
+		steps[last].Changes = append(steps[last].Changes, s.Changes...)
+		return steps
+	}
+	s.Phase = group
+	return append(steps, s)
+}
+
+// prove marks the steps whose proof nobody can give: no kubelet or agent runs, and none is started.
+func prove(steps []Step, m Master) []Step {
+	runner := m.Alive
+	for i, s := range steps {
+		runner = runner || s.Phase == "kubelet-start"
+		steps[i].Unproved = s.Proof.Attempt != nil && !runner
+	}
+	return steps
+}

@@ -1,0 +1,160 @@
+package phases
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"tripod.dev/tripod/certs"
+	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+)
+
+// ask is what the checks want to know of a machine. The kubelet's version is not
+// asked for: to run the kubelet for it costs as much computing as all the rest of tripod does.
+func ask(c config.Config, rootless bool) host.Ask {
+	a := host.Ask{Dirs: ownDirs(c)}
+	for _, p := range ports(c, rootless) {
+		a.Ports = append(a.Ports, p.number)
+	}
+	if !rootless {
+		a.CRISocket = c.Init.NodeRegistration.CRISocket
+		a.Images = images(c)
+		a.KubeletFiles = kubeletPaths(c)
+	}
+	return a
+}
+
+// ownDirs are the directories that tripod writes into.
+func ownDirs(c config.Config) []string {
+	return []string{c.Paths.Kubernetes, c.Paths.PKI, c.Paths.Manifests, c.Paths.EtcdData, c.Paths.State, c.Paths.Kubelet}
+}
+
+// A finding is something that stands in the way, or may.
+type finding struct {
+	// id is kubeadm's name of the check, by which users ignore it; ours where kubeadm has none.
+	id      string
+	problem string
+	hint    string
+	// harmless is a warning.
+	harmless bool
+}
+
+// Error is the finding as kubeadm writes it: [Port-2380] and what is wrong.
+func (f finding) Error() string { return "[" + f.id + "] " + f.problem + hintLine(f.hint) }
+
+// A check looks at one side of the facts.
+type check struct {
+	find func(Master) []finding
+	// kubelet is a check that makes sense only where a kubelet runs the pods.
+	kubelet bool
+}
+
+// checks are all that init looks at. The pull of images is not among them: it is a change.
+func checks() []check {
+	return []check{
+		{find: privileged, kubelet: true},
+		{find: cpus, kubelet: true},
+		{find: memory, kubelet: true},
+		{find: swap, kubelet: true},
+		{find: programs, kubelet: true},
+		{find: systemVerification, kubelet: true},
+		{find: forwarding, kubelet: true},
+		{find: containerRuntime, kubelet: true},
+		{find: kubeletService, kubelet: true},
+		{find: kubeletVersion, kubelet: true},
+		{find: firewalld, kubelet: true},
+		{find: proxies, kubelet: true},
+		{find: nodeName},
+		{find: clock},
+		{find: diskSpace},
+		{find: writable},
+		{find: portsFree},
+		{find: manifestsOurs},
+		{find: strays},
+		{find: etcdDataOurs},
+	}
+}
+
+// preflight judges the machine: every finding at once. A finding that the configuration says
+// to ignore is a warning.
+func preflight(m Master) (warnings []string, err error) {
+	var errs *multierror.Error
+	for _, c := range checks() {
+		if c.kubelet && m.Rootless {
+			continue
+		}
+		for _, f := range c.find(m) {
+			if f.harmless || ignored(m, f.id) {
+				warnings = append(warnings, f.Error())
+				continue
+			}
+			errs = multierror.Append(errs, f)
+		}
+	}
+	if errs != nil {
+		return warnings, &PreflightError{errs}
+	}
+	return warnings, nil
+}
+
+func ignored(m Master, id string) bool {
+	return slices.ContainsFunc(m.Init.NodeRegistration.IgnorePreflightErrors, func(s string) bool {
+		return strings.EqualFold(s, id) || strings.EqualFold(s, "all")
+	})
+}
+
+// pathID is the name of a check of one path: slashes become dashes, as in kubeadm's.
+func pathID(check, path string) string { return check + "-" + strings.ReplaceAll(path, "/", "-") }
+
+func manifestPath(m Master, component string) string {
+	return filepath.Join(m.Paths.Manifests, component+".yaml")
+}
+
+// ours is whether the component's manifest is there and of this cluster.
+func ours(m Master, component string) bool {
+	data, exists := m.Manifests[component+".yaml"]
+	return exists && cluster(m) != "" && manifests.ClusterOf(data) == cluster(m)
+}
+
+// cluster is how manifests name the cluster that they belong to: the digest of its CA's key.
+func cluster(m Master) string {
+	ca := m.PKI.Pairs[clusterCA].Cert
+	if ca == nil {
+		return ""
+	}
+	return certs.Fingerprint(ca.PublicKey)
+}
+
+// images are those of the pods. The pause image is not among them: which one is needed, the
+// container runtime's own configuration says, and it fetches it by itself.
+func images(c config.Config) []string {
+	var all []string
+	for _, component := range manifests.Components() {
+		all = append(all, c.Image(component))
+	}
+	return all
+}
+
+// missingImages wants the pods' images on the machine before anything is written, as far as
+// imagePullPolicy says so.
+func missingImages(m Master) ([]Change, error) {
+	policy := m.Init.NodeRegistration.ImagePullPolicy
+	if m.Rootless || policy == "Never" || ignored(m, "ImagePull") {
+		return nil, nil
+	}
+	var changes []Change
+	for _, image := range images(m.Config) {
+		if m.Survey.Images[image] && policy != "Always" {
+			continue
+		}
+		changes = append(changes, Change{Verb: "pull", What: image, do: func(ctx context.Context, s Site) error {
+			return s.Kubelet.Pull(ctx, image)
+		}})
+	}
+	return changes, nil
+}

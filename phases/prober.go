@@ -1,0 +1,168 @@
+package phases
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tripod.dev/tripod/internal/etcd"
+)
+
+// answerWithin is the time that a component has for one answer.
+const answerWithin = 2 * time.Second
+
+// A Prober asks the components of one master for their health. It keeps its connections from one attempt to
+// the next, and the last reason that a component gave. Several attempts may go on at once.
+type Prober struct {
+	master  Master
+	trust   map[string]*tls.Config
+	clients map[string]*http.Client
+
+	mu     sync.Mutex
+	member *etcd.Member
+	last   map[string]error
+}
+
+// NewProber connects to nothing yet.
+func NewProber(m Master) *Prober {
+	p := &Prober{master: m, trust: m.trust(), clients: map[string]*http.Client{}, last: map[string]error{}}
+	for component, trust := range p.trust {
+		p.clients[component] = &http.Client{
+			Timeout:       answerWithin,
+			Transport:     &http.Transport{TLSClientConfig: trust},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	return p
+}
+
+// Close ends the connections.
+func (p *Prober) Close() {
+	for _, c := range p.clients {
+		c.CloseIdleConnections()
+	}
+	p.forget(p.member)
+}
+
+// attempt asks once. When the time for the whole wait runs out in the middle of it, the reason that counts is
+// the one before.
+func (p *Prober) attempt(ctx context.Context, component string, ask func() error) error {
+	err := ask()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil && ctx.Err() != nil && p.last[component] != nil {
+		return p.last[component]
+	}
+	p.last[component] = err
+	return err
+}
+
+// get is nil if the component answers the URL with 200, otherwise the error holds the checks that it says have failed.
+func (p *Prober) get(ctx context.Context, component, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	response, err := p.clients[component].Do(request)
+	if err != nil {
+		return unanswered(address, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return unanswered(address, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s%s", address, response.Status, failedChecks(body))
+	}
+	return nil
+}
+
+// unanswered tells why there was no answer, without the words that net/http puts around the reason.
+func unanswered(address string, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		if wrapped.Timeout() {
+			return fmt.Errorf("%s has not answered within %s", address, answerWithin)
+		}
+		err = wrapped.Err
+	}
+	return fmt.Errorf("asking %s: %w", address, err)
+}
+
+// failedChecks are the checks of a health endpoint that failed, which it marks so: [-]etcd failed: reason withheld.
+// An apiserver that has just begun has dozens: the first few are enough.
+func failedChecks(body []byte) string {
+	const enough = 3
+	var failed []string
+	for line := range strings.Lines(string(body)) {
+		if check, found := strings.CutPrefix(line, "[-]"); found {
+			failed = append(failed, strings.TrimSuffix(strings.TrimSpace(check), " failed: reason withheld"))
+		}
+	}
+	switch more := len(failed) - enough; {
+	case failed == nil:
+		return ""
+	case more > 0:
+		return fmt.Sprintf(": not yet %s and %d more", strings.Join(failed[:enough], ", "), more)
+	}
+	return ": not yet " + strings.Join(failed, ", ")
+}
+
+// read makes one linearizable read through the etcd member. A connection over which it failed is not used again, so
+// that the next attempt does not wait for gRPC's back-off.
+func (p *Prober) read(ctx context.Context, endpoint string) error {
+	p.mu.Lock()
+	member := p.member
+	p.mu.Unlock()
+	if member == nil {
+		var err error
+		if member, err = etcd.Dial(ctx, endpoint, p.trust["etcd"]); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.member = member
+		p.mu.Unlock()
+	}
+	err := member.Healthy(ctx)
+	if err != nil {
+		p.forget(member)
+	}
+	return err
+}
+
+func (p *Prober) forget(member *etcd.Member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if member != nil && member == p.member {
+		_ = p.member.Close() // nothing was written through it
+		p.member = nil
+	}
+}
+
+// proveAll asks all four at once.
+func proveAll(ctx context.Context, p *Prober) error {
+	proofs := map[string]func(context.Context, *Prober) error{
+		"etcd": proveEtcd, "kube-apiserver": proveAPIServer,
+		"kube-controller-manager": proveControllerManager, "kube-scheduler": proveScheduler,
+	}
+	var all errgroup.Group
+	for component, prove := range proofs {
+		all.Go(func() error {
+			if err := prove(ctx, p); err != nil {
+				return fmt.Errorf("%s: %w", component, err)
+			}
+			return nil
+		})
+	}
+	return all.Wait()
+}
