@@ -106,8 +106,8 @@ func TestFitsSpec(t *testing.T) {
 	external := root
 	external.Key = nil
 	leaf := issued(t, serving("web"), &root)
-	any := serving("web")
-	any.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+	versatile := serving("web")
+	versatile.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
 
 	for name, test := range map[string]struct {
 		pair    Pair
@@ -128,7 +128,7 @@ func TestFitsSpec(t *testing.T) {
 		"fewer, external CA":   {leaf, external, func(s *Spec) { s.Organization = nil }, ""},
 		"another, external CA": {leaf, external, func(s *Spec) { s.Organization = []string{"more"} }, "O=more"},
 		"another usage":        {leaf, root, func(s *Spec) { s.Usages = append(s.Usages, x509.ExtKeyUsageClientAuth) }, "may not be used as wanted"},
-		"any usage":            {issued(t, any, &root), root, func(s *Spec) {}, ""},
+		"any usage":            {issued(t, versatile, &root), root, func(s *Spec) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

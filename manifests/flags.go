@@ -12,7 +12,7 @@ import (
 
 // The tables hold every flag that a component of a version accepts, those included that its --help hides.
 //
-//go:generate ../e2e/flags/generate
+//go:generate make -C .. flags
 //go:embed flags/*.txt
 var tables embed.FS
 

@@ -3,6 +3,7 @@ package phases
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -64,18 +65,37 @@ func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) 
 // change makes the changes of the step.
 func (w *waiter) change(ctx context.Context) error {
 	w.tell(Begun, "")
-	host.Killpoint("begin " + w.step.Phase)
-	for _, c := range w.step.Changes {
-		if err := w.note(c.String(), "begun"); err != nil {
+	if len(w.step.Changes) > 0 {
+		if err := w.note(Begun); err != nil {
 			return err
 		}
+	}
+	host.Killpoint("begin " + w.step.Phase)
+	for _, c := range together(w.step.Changes) {
 		if err := c.Do(ctx, w.Site); err != nil {
-			return fmt.Errorf("%s: %w", c.String(), err)
+			return err
 		}
+		host.Killpoint("changed in " + w.step.Phase)
+	}
+	for _, c := range w.step.Changes {
 		w.tell(Changed, c.String())
-		host.Killpoint("changed " + c.What)
 	}
 	return nil
+}
+
+// together makes one change of files that follow each other: they are staged and synced side by side and
+// renamed in their order.
+func together(changes []Change) []Change {
+	var merged []Change
+	for _, c := range changes {
+		last := len(merged) - 1
+		if last < 0 || c.do != nil || merged[last].do != nil {
+			merged = append(merged, c)
+			continue
+		}
+		merged[last].Files = slices.Concat(merged[last].Files, c.Files)
+	}
+	return merged
 }
 
 // proved waits for the step's proof and tells how it ended.
@@ -93,7 +113,10 @@ func (w *waiter) proved(ctx context.Context) error {
 	}
 	host.Killpoint("done " + w.step.Phase)
 	w.tell(kind, "")
-	return w.note("", string(kind))
+	if len(w.step.Changes) == 0 {
+		return nil
+	}
+	return w.note(kind)
 }
 
 // failed puts back what the step has replaced, waits until that is healthy, and passes the cause on.
@@ -124,9 +147,13 @@ func (w *waiter) failed(ctx context.Context, cause error) error {
 	return err
 }
 
-// note adds a line to the journal.
-func (w *waiter) note(change, status string) error {
-	return w.Journal.Append(host.Entry{Time: time.Now(), Verb: w.Verb, Phase: w.step.Phase, Change: change, Status: status})
+// note adds the step to the journal.
+func (w *waiter) note(kind Kind) error {
+	e := host.Entry{Time: time.Now(), Verb: w.Verb, Phase: w.step.Phase, Status: string(kind)}
+	for _, c := range w.step.Changes {
+		e.Changes = append(e.Changes, c.String())
+	}
+	return w.Journal.Append(e)
 }
 
 func (w *waiter) tell(kind Kind, text string) {

@@ -22,6 +22,9 @@ type Change struct {
 	// Files are what is written, in the order of their renames; nil for what writes no file.
 	Files []host.File `json:"-"`
 
+	// Needs are paths that have to be there by then: written earlier, or by this plan.
+	Needs []string `json:"-"`
+
 	do func(context.Context, Site) error
 	// old is what Files replace; nil where nothing was there.
 	old []host.File
@@ -38,7 +41,10 @@ type Site struct {
 // Do carries the change out. Done again it changes nothing.
 func (c Change) Do(ctx context.Context, s Site) error {
 	if c.do != nil {
-		return c.do(ctx, s)
+		if err := c.do(ctx, s); err != nil {
+			return fmt.Errorf("%s %s: %w", c.Verb, c.What, err)
+		}
+		return nil
 	}
 	for _, f := range c.Files {
 		if err := s.Host.Mkdir(filepath.Dir(f.Path), 0o700); err != nil {

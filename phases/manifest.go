@@ -18,14 +18,16 @@ func (m Master) manifest(pod *corev1.Pod) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := manifests.Revise(pod, inputs(pod, contents)); err != nil {
+	named := inputs(pod, contents)
+	if err := manifests.Revise(pod, named); err != nil {
 		return nil, err
 	}
 	data, err := manifests.Encode(pod)
 	if err != nil {
 		return nil, err
 	}
-	return write(m, host.File{Path: filepath.Join(m.Paths.Manifests, pod.Name+".yaml"), Mode: 0o600, Data: data}), nil
+	file := host.File{Path: filepath.Join(m.Paths.Manifests, pod.Name+".yaml"), Mode: 0o600, Data: data}
+	return needing(write(m, file), slices.Sorted(maps.Keys(named))...), nil
 }
 
 // inputs are those of the files by path that the pod's flags name.

@@ -89,8 +89,8 @@ func kubeletClient(p certs.Pair, disk DiskPKI) ([]byte, error) {
 	return slices.Concat(p.CertPEM(), key), err
 }
 
-// serviceAccount keeps sa.key, or draws it: RSA unless it can not be, since many who
-// verify tokens know only RS256.
+// serviceAccount keeps sa.key, or draws it: RSA even where the other keys are not, since many
+// who verify tokens know only RS256.
 func serviceAccount(c config.Config, disk DiskPKI) (certs.Key, error) {
 	if disk.SAKey == nil && disk.SAPub != nil {
 		return certs.Key{}, errors.New("sa.pub is there without sa.key\nhint: put sa.key in place, or remove sa.pub; " +

@@ -27,8 +27,27 @@ func pair(name string) func(Master) ([]Change, error) {
 		if keyPEM != nil {
 			files = []host.File{{Path: key, Mode: 0o600, Data: keyPEM}, files[0]}
 		}
-		return write(m, files...), nil
+		return needing(write(m, files...), m.issuer(name)...), nil
 	}
+}
+
+// issuer is the path of the authority's certificate that the pair of that name was issued by; none if it is one.
+func (m Master) issuer(name string) []string {
+	for _, r := range pkiRequests(m.Config) {
+		if r.Name == name && r.Issuer != "" {
+			cert, _ := pairPaths(m.Config, r.Issuer)
+			return []string{cert}
+		}
+	}
+	return nil
+}
+
+// needing adds what changes need.
+func needing(changes []Change, paths ...string) []Change {
+	for i := range changes {
+		changes[i].Needs = append(changes[i].Needs, paths...)
+	}
+	return changes
 }
 
 // serviceAccountKey wants the key pair that signs service account tokens; both 0600, as kubeadm has them.
@@ -41,7 +60,8 @@ func serviceAccountKey(m Master) ([]Change, error) {
 // kubeconfigFile wants the kubeconfig of that name.
 func kubeconfigFile(name string) func(Master) ([]Change, error) {
 	return func(m Master) ([]Change, error) {
-		return write(m, host.File{Path: filepath.Join(m.Paths.Kubernetes, name), Mode: 0o600, Data: m.PKI.Kubeconfigs[name]}), nil
+		conf := host.File{Path: filepath.Join(m.Paths.Kubernetes, name), Mode: 0o600, Data: m.PKI.Kubeconfigs[name]}
+		return needing(write(m, conf), m.issuer(name)...), nil
 	}
 }
 

@@ -18,8 +18,8 @@ type Step struct {
 
 // Plan says what list would change on the master and what would then be proved. It is a pure
 // function: dry-run and diff print it, Apply carries it out, and an interrupted run is
-// continued by planning again. Everything that is wrong with what was given or with the
-// machine is told at once.
+// continued by planning again. Everything that is wrong with what was given is told at once, as an
+// InputError; so is what is wrong with the machine, as a PreflightError beside the plan that it stops.
 func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
 	var errs *multierror.Error
 	for _, p := range list {
@@ -30,20 +30,24 @@ func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
 		}
 		steps = merge(steps, step, p.Group())
 	}
+	if errs == nil {
+		errs = whole(steps, m)
+	}
 	if errs != nil {
 		return nil, nil, &InputError{errs}
 	}
+	steps = prove(steps, m)
 	for _, p := range list {
 		if p.Check == nil {
 			continue
 		}
-		w, checkErr := p.Check(m)
+		w, err := p.Check(m)
 		warnings = append(warnings, w...)
-		if checkErr != nil {
-			return nil, warnings, checkErr
+		if err != nil {
+			return steps, warnings, err
 		}
 	}
-	return prove(steps, m), warnings, nil
+	return steps, warnings, nil
 }
 
 func plan(p Phase, m Master) (Step, error) {
@@ -68,6 +72,28 @@ func merge(steps []Step, s Step, group string) []Step {
 	}
 	s.Phase = group
 	return append(steps, s)
+}
+
+// whole finds what the plan needs and neither has nor makes: phases run alone, or left out, in an order
+// that can't be. A leaf without its authority on disk would be the last that anybody sees of that authority.
+func whole(steps []Step, m Master) *multierror.Error {
+	made := map[string]bool{}
+	var errs *multierror.Error
+	for _, s := range steps {
+		for _, c := range s.Changes {
+			for _, path := range c.Needs {
+				if _, there := m.Files[path]; there || made[path] {
+					continue
+				}
+				made[path] = true // once is enough
+				errs = multierror.Append(errs, fmt.Errorf("%s: %s needs %s, which is not there and not in the plan\nhint: run its phase first (tripod init phase list)", s.Phase, c.What, path))
+			}
+			for _, f := range c.Files {
+				made[f.Path] = true
+			}
+		}
+	}
+	return errs
 }
 
 // prove marks the steps whose proof nobody can give: no kubelet or agent runs, and none is started.

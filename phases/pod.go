@@ -53,6 +53,7 @@ func (m Master) pod(template string, values any, version config.Version, extra c
 	for _, v := range extra.ExtraVolumes {
 		addVolume(&pod.Spec, v)
 	}
+	sortVolumes(&pod.Spec)
 	return manifests.Patch(pod, pod.Name, m.Patches)
 }
 
@@ -92,34 +93,29 @@ func withEnvs(envs []config.EnvVar) []corev1.EnvVar {
 	return all
 }
 
-// addVolume mounts a path of the host, in the place of an earlier volume of that name; volumes stay sorted by name.
+// addVolume mounts a path of the host, in the place of an earlier volume of that name.
 func addVolume(spec *corev1.PodSpec, v config.HostPathMount) {
 	source := &corev1.HostPathVolumeSource{Path: v.HostPath}
 	if v.PathType != "" {
 		source.Type = new(corev1.HostPathType(v.PathType))
 	}
-	volume := corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{HostPath: source}}
-	spec.Volumes = insert(spec.Volumes, volume, func(v corev1.Volume) string { return v.Name })
-	mount := corev1.VolumeMount{Name: v.Name, MountPath: v.MountPath, ReadOnly: v.ReadOnly}
 	mounts := &spec.Containers[0].VolumeMounts
-	*mounts = insert(*mounts, mount, func(m corev1.VolumeMount) string { return m.Name })
+	spec.Volumes = slices.DeleteFunc(spec.Volumes, func(old corev1.Volume) bool { return old.Name == v.Name })
+	*mounts = slices.DeleteFunc(*mounts, func(old corev1.VolumeMount) bool { return old.Name == v.Name })
+	spec.Volumes = append(spec.Volumes, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{HostPath: source}})
+	*mounts = append(*mounts, corev1.VolumeMount{Name: v.Name, MountPath: v.MountPath, ReadOnly: v.ReadOnly})
 }
 
-// insert puts item into a list that is sorted by name, in the place of one of the same name.
-func insert[T any](sorted []T, item T, name func(T) string) []T {
-	at, found := slices.BinarySearchFunc(sorted, name(item), func(t T, n string) int { return cmp.Compare(name(t), n) })
-	if found {
-		sorted[at] = item
-		return sorted
-	}
-	return slices.Insert(sorted, at, item)
+// sortVolumes orders volumes by name, as kubeadm does, wherever they came from.
+func sortVolumes(spec *corev1.PodSpec) {
+	slices.SortFunc(spec.Volumes, func(a, b corev1.Volume) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(spec.Containers[0].VolumeMounts, func(a, b corev1.VolumeMount) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // A bundle is a directory of the host with certificates of public authorities.
 type bundle struct{ Name, Path string }
 
-// bundles are /etc/ssl/certs and the directories that it may have links into, sorted by the names of their volumes.
-// Processes on the host need none.
+// bundles are /etc/ssl/certs and the directories that it may have links into. Processes on the host need none.
 func (m Master) bundles() []bundle {
 	if m.Rootless {
 		return nil
@@ -130,6 +126,5 @@ func (m Master) bundles() []bundle {
 			all = append(all, bundle{strings.ReplaceAll(strings.Trim(dir, "/"), "/", "-"), dir})
 		}
 	}
-	slices.SortFunc(all, func(a, b bundle) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

@@ -184,7 +184,7 @@ func (c podCase) master(t *testing.T, version string) Master {
 		t.Fatal(err)
 	}
 	m := Master{Config: loaded, Facts: Facts{PKI: constantPKI(loaded)}}
-	m.Survey.CABundleDirs = []string{"/etc/ssl/certs", "/etc/ca-certificates"}
+	m.Survey.CABundleDirs = []string{"/etc/ssl/certs", "/etc/ca-certificates", "/usr/share/ca-certificates"}
 	if c.facts != nil {
 		c.facts(&m.Facts)
 	}

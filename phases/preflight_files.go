@@ -142,7 +142,7 @@ func diskSpace(m Master) []finding {
 
 // writable leaves out what a user who is not root can not write anyway, and is told of once.
 func writable(m Master) []finding {
-	if m.Init.DryRun || !m.Rootless && m.Survey.UID != 0 {
+	if !m.Rootless && m.Survey.UID != 0 {
 		return nil
 	}
 	var found []finding

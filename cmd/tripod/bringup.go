@@ -32,11 +32,11 @@ func (b bringUp) run(ctx context.Context) (ended []phases.Event, took time.Durat
 	begun := time.Now()
 	for {
 		m, steps, err := b.plan(ctx)
+		if b.show.wanted() {
+			return nil, 0, b.show.plan(ctx, steps, err)
+		}
 		if err != nil {
 			return nil, 0, err
-		}
-		if b.show.wanted() {
-			return nil, 0, b.show.plan(ctx, steps)
 		}
 		unlock, err := b.lock()
 		if err != nil {

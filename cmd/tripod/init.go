@@ -66,7 +66,7 @@ func (c *initCommand) run(cmd *cobra.Command, list []phases.Phase) error {
 	if len(unknown) > 0 {
 		return &inputError{fmt.Errorf("--skip-phases: no phase is called %s\nhint: tripod init phase list", strings.Join(unknown, " or "))}
 	}
-	c.show.to, c.show.dryRun = cmd.OutOrStdout(), c.show.dryRun || cfg.Init.DryRun
+	c.show.to, c.show.notes, c.show.dryRun = cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg.Init.DryRun
 	if c.show.writeTo != "" && !c.show.dryRun {
 		return &inputError{fmt.Errorf("--write-to goes with --dry-run")}
 	}

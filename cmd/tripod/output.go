@@ -44,8 +44,11 @@ func (s style) in(w io.Writer, text string) string {
 func errorText(w io.Writer, err error) string {
 	label := red.in(w, "error:")
 	var many *multierror.Error
-	if !errors.As(err, &many) || len(many.Errors) == 1 {
+	if !errors.As(err, &many) {
 		return label + " " + strings.TrimSpace(err.Error())
+	}
+	if len(many.Errors) == 1 {
+		return label + " " + many.Errors[0].Error()
 	}
 	lines := []string{fmt.Sprintf("%s %d things are wrong:", label, len(many.Errors))}
 	for _, e := range many.Errors {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,9 @@ import (
 
 // showPlan is how a plan is shown instead of being applied.
 type showPlan struct {
-	to     io.Writer
+	to io.Writer
+	// notes is standard error.
+	notes  io.Writer
 	dryRun bool
 	diff   bool
 	// writeTo is a directory that gets the plan's files as they would lie on the machine; "" for none.
@@ -25,8 +28,18 @@ type showPlan struct {
 
 func (s showPlan) wanted() bool { return s.dryRun || s.diff || s.writeTo != "" }
 
-// plan prints the steps, and writes the files below writeTo if asked to.
-func (s showPlan) plan(ctx context.Context, steps []phases.Step) error {
+// plan prints the steps, and writes the files below writeTo if asked to. A machine that is not fit has a plan all
+// the same: what would stop it is told beside it.
+func (s showPlan) plan(ctx context.Context, steps []phases.Step, err error) error {
+	var unfit *phases.PreflightError
+	if err != nil && !errors.As(err, &unfit) {
+		return err
+	}
+	if unfit != nil {
+		defer func() {
+			fmt.Fprintln(s.notes, yellow.in(s.notes, "preflight would stop this:"), errorText(io.Discard, unfit))
+		}()
+	}
 	if s.writeTo != "" {
 		if err := s.write(ctx, steps); err != nil {
 			return err

@@ -1,39 +1,31 @@
-//go:build ignore
-
-// Etcd prints the names of all flags that an etcd server accepts, those included that --help hides, one a line,
-// from the source in the directory of module go.etcd.io/etcd/server/v3 that is its argument. etcd has no
-// package that could be asked: until 3.6 its flag set is internal to its main package.
 package main
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"log"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-func main() {
+// etcdFlags are the names of all flags that an etcd server accepts, those included that --help hides, one a line, from the
+// source of its module. There is no package that could be asked: etcd's flag set is internal to its main package.
+func etcdFlags(source string) ([]byte, error) {
 	constants, names := map[string]string{}, map[string]bool{}
 	for _, name := range []string{"embed/config.go", "etcdmain/config.go"} {
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(os.Args[1], name), nil, 0)
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(source, name), nil, 0)
 		if err != nil {
-			log.Fatal(err)
+			return nil, err
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			collect(n, constants, names)
 			return true
 		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		fmt.Println(name)
-	}
+	return []byte(strings.Join(slices.Sorted(maps.Keys(names)), "\n") + "\n"), nil
 }
 
 // collect takes down constants, which some flags have as their names, the list of flags that are accepted and

@@ -39,7 +39,7 @@ func (l *life) attend(ctx context.Context, proc *process) (end *ExitState, unhea
 // began reports the process.
 func (l *life) began(proc *process) {
 	c := &l.container
-	c.State, c.Reason, c.NextStart = host.Started, "", nil
+	c.State, c.Reason, c.NextStart, c.Adopted = host.Started, "", nil, proc.adopted
 	c.PID, c.StartedAt, c.Restarts, c.Log = proc.pid, proc.mark.Started, proc.mark.Restarts, proc.mark.Log
 	clear(c.Probes)
 	l.setStarted(l.pod.Startup == nil)

@@ -94,7 +94,7 @@ func (l *life) follow(ctx context.Context) bool {
 // next is the process to attend to: the one that was found, or a new one after the back-off; nil if the life is over.
 func (l *life) next(ctx context.Context) *process {
 	if proc := l.found; proc != nil {
-		l.found, l.container.Adopted = nil, true
+		l.found = nil
 		return proc
 	}
 	if l.ended.IsZero() && l.missed() && !l.rest(ctx) {
@@ -176,6 +176,9 @@ func (l *life) start() (*process, error) {
 		// The log would count as a restart. It need not be there.
 		_ = os.Remove(mark.Log)
 		return nil, err
+	}
+	if err := proc.record(); err != nil {
+		l.log.Warn("process is not recorded", "pod", l.pod.key(), "err", err)
 	}
 	if !l.ended.IsZero() {
 		l.backOff.restarted(l.ended, mark.Started)

@@ -95,6 +95,7 @@ func (b logbook) trim() error {
 	surplus := max(0, len(numbers)-(keptLogs-1))
 	var errs []error
 	for _, n := range numbers[:surplus] {
+		_ = os.Remove(pidFile(b.file(n))) // need not be there
 		errs = append(errs, os.Remove(b.file(n)))
 	}
 	for _, n := range numbers[surplus:] {

@@ -57,7 +57,7 @@ func TestRefusals(t *testing.T) {
 		{"securityContext: {capabilities: {drop: [ALL]}}", "", "spec.containers[0].securityContext.capabilities"},
 		{"securityContext: {privileged: true}", "", "spec.containers[0].securityContext.privileged"},
 		{"securityContext: {runAsUser: 0}", "", "spec.containers[0].securityContext.runAsUser"},
-		{"securityContext: {seccompProfile: {type: Localhost, localhostProfile: a}}", "", "spec.containers[0].securityContext.seccompProfile.localhostProfile"},
+		{"securityContext: {seccompProfile: {type: RuntimeDefault, localhostProfile: a}}", "", "spec.containers[0].securityContext.seccompProfile.localhostProfile"},
 		{"ports: [{name: a, containerPort: 1, hostPort: 2}]", "", "spec.containers[0].ports[0].hostPort"},
 		{"ports: [{name: a, containerPort: 1, hostIP: 127.0.0.1}]", "", "spec.containers[0].ports[0].hostIP"},
 		{"livenessProbe: {grpc: {port: 1}}", "", "spec.containers[0].livenessProbe.grpc"},

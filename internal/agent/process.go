@@ -12,9 +12,10 @@ import (
 
 // process is the first process of a container.
 type process struct {
-	pid    int
-	mark   marker
-	signal func(syscall.Signal) error
+	pid     int
+	mark    marker
+	adopted bool // an earlier agent started it
+	signal  func(syscall.Signal) error
 	// exited yields the end once.
 	exited <-chan ExitState
 }
@@ -87,7 +88,7 @@ func adopt(m marked) *process {
 		end := ExitState{Code: -1, Reason: "Unknown", At: at, Message: "the exit code is not known: an earlier agent had started the process"}
 		exited <- end.withLog(m.Log)
 	}()
-	return &process{pid: m.pid, mark: m.marker, exited: exited, signal: m.signal}
+	return &process{pid: m.pid, mark: m.marker, adopted: true, exited: exited, signal: m.signal}
 }
 
 // end asks the process to end and kills it when the grace is over; nil if the agent goes away meanwhile.

@@ -14,10 +14,11 @@ import (
 // holds contents of files, so it never holds a secret.
 type Entry struct {
 	// Time is set by Append if it is zero.
-	Time   time.Time `json:"time"`
-	Verb   string    `json:"verb"`
-	Phase  string    `json:"phase,omitempty"`
-	Change string    `json:"change,omitempty"`
+	Time  time.Time `json:"time"`
+	Verb  string    `json:"verb"`
+	Phase string    `json:"phase,omitempty"`
+	// Changes are what the phase was to change.
+	Changes []string `json:"changes,omitempty"`
 	// Status is the writer's word: begun, done, failed.
 	Status string `json:"status"`
 	// Error is set when it failed.

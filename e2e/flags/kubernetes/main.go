@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Kubernetes prints the names of all flags that the component which is its argument accepts, hidden and deprecated
-// ones included, one a line. It is run in the module of a Kubernetes version, see generate; once per
+// Command kubernetes prints the names of all flags that the component which is its argument accepts, hidden and deprecated
+// ones included, one a line. It is run by e2e/flags in the module of a Kubernetes version; once per
 // component, as they share feature gates that only one of them may define.
 package main
 

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// event is one line of go test -json (see go doc test2json).
+type event struct {
+	Action, Package, ImportPath, Test, Output string
+	Elapsed                                   float64
+}
+
+// id is what the event is about.
+func (e event) id() string {
+	if e.Test == "" {
+		return e.Package
+	}
+	return e.Package[strings.LastIndex(e.Package, "/")+1:] + "." + e.Test
+}
+
+// goTest runs go test, counts each test, and prints what failed and one line per package.
+func (c *checks) goTest(dir string, args ...string) {
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		c.verdict("go test", nil, err)
+		return
+	}
+	before := c.failed
+	outputs := map[string]*strings.Builder{}
+	for events := json.NewDecoder(stdout); ; {
+		var e event
+		if err := events.Decode(&e); err != nil {
+			if !errors.Is(err, io.EOF) {
+				c.verdict("output of go test", nil, err)
+				_, _ = io.Copy(io.Discard, stdout)
+			}
+			break
+		}
+		c.count(e, outputs)
+	}
+	if err := cmd.Wait(); err != nil && c.failed == before {
+		c.verdict("go test", nil, err)
+	}
+}
+
+// count takes one event in. Output is kept until its test has ended: only that of failed tests is of interest.
+func (c *checks) count(e event, outputs map[string]*strings.Builder) {
+	if outputs[e.id()] == nil {
+		outputs[e.id()] = &strings.Builder{}
+	}
+	said := outputs[e.id()]
+	switch e.Action {
+	case "output":
+		said.WriteString(e.Output)
+		if e.Test == "" && (strings.HasPrefix(e.Output, "ok") || strings.HasPrefix(e.Output, "FAIL")) {
+			fmt.Print(e.Output)
+		}
+	case "build-output":
+		fmt.Print(e.Output)
+	case "pass", "fail", "skip":
+		delete(outputs, e.id())
+		c.end(e, said.String())
+	}
+}
+
+// end counts a test, or a package that failed outside its tests.
+func (c *checks) end(e event, said string) {
+	switch {
+	case e.Action == "fail":
+		fmt.Print(said)
+		c.fail(e.id())
+	case e.Test == "":
+	case e.Action == "skip":
+		c.skip(e.id(), reason(said))
+	default:
+		c.pass()
+		if e.Elapsed >= 1 && !strings.Contains(e.Test, "/") {
+			fmt.Printf("    \t%s\t%.1fs\n", e.id(), e.Elapsed)
+		}
+	}
+}
+
+// reason is what a skipped test gave as its reason: the text after file and line.
+func reason(said string) string {
+	for line := range strings.Lines(said) {
+		if _, text, ok := strings.Cut(line, ".go:"); ok {
+			_, text, _ = strings.Cut(text, ": ")
+			return strings.TrimSpace(text)
+		}
+	}
+	return "skipped without a reason"
+}

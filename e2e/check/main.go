@@ -1,0 +1,99 @@
+// Check is what `make test`, `make drill` and `make lint` run. It installs and builds what the tests need, runs
+// everything that this machine can run, says loudly what it can not, and ends with one line of counts.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"tripod.dev/tripod/e2e/lab"
+)
+
+func main() {
+	log.SetFlags(0)
+	only := flag.String("only", "", "run one of: lint unit e2e")
+	drill := flag.Bool("drill", false, "run the long tests instead")
+	flag.Parse()
+	l, err := lab.Find()
+	if err != nil {
+		log.Fatal("check: ", err)
+	}
+	c := &checks{root: l.Root}
+	for _, part := range c.parts(*drill) {
+		if *only == "" || *only == part.name {
+			part.run()
+		}
+	}
+	c.summary()
+	if c.failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// part is one part of the tests.
+type part struct {
+	name string
+	run  func()
+}
+
+// parts are the parts in the order in which they run: what fails fast comes first.
+func (c *checks) parts(drill bool) []part {
+	if drill {
+		return []part{{"e2e", func() { c.install(); c.e2e("-run=Kill", "-timeout=3h") }}}
+	}
+	return []part{
+		{"lint", c.lint},
+		{"unit", func() { c.install(); c.goTest(c.root, c.race("-timeout=15m", "./...")...) }},
+		{"e2e", func() { c.install(); c.e2e("-timeout=30m") }},
+	}
+}
+
+// e2e builds what the end-to-end tests run, and runs them.
+func (c *checks) e2e(args ...string) {
+	if !c.command("build", c.root, "make", "build", "components", "containerd", "helpers") {
+		return
+	}
+	if args[0] == "-run=Kill" {
+		os.Setenv("TRIPOD_DRILL", "1")
+	}
+	// One after the other: each wants the whole machine, and has seconds to keep.
+	c.goTest(c.e2eDir(), append(args, "-p=1", "./...")...)
+}
+
+func (c *checks) e2eDir() string { return filepath.Join(c.root, "e2e") }
+
+// checks counts what was run.
+type checks struct {
+	root                    string
+	passed, failed, skipped int
+	notRun                  []string
+	failures                []string
+	installed               bool
+}
+
+func (c *checks) pass() { c.passed++ }
+
+func (c *checks) fail(name string) {
+	c.failed++
+	c.failures = append(c.failures, name)
+}
+
+// skip notes what this machine can not run.
+func (c *checks) skip(name, why string) {
+	c.skipped++
+	c.notRun = append(c.notRun, name+": "+why)
+}
+
+func (c *checks) summary() {
+	fmt.Println()
+	for _, name := range c.failures {
+		fmt.Println("FAILED:", name)
+	}
+	for _, what := range c.notRun {
+		fmt.Println("NOT RUN:", what)
+	}
+	fmt.Printf("%d passed, %d failed, %d skipped\n", c.passed, c.failed, c.skipped)
+}
