@@ -24,6 +24,7 @@ bin/components/containerd/.built: e2e/components/build.sh e2e/components/contain
 
 helpers:
 	cd e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../bin/e2e/ ./pause ./hold
+	CGO_ENABLED=0 $(GO) build -trimpath -tags killpoint -o bin/e2e/tripod-killpoint ./cmd/tripod
 
 images: components helpers ## Write container images of the components as OCI archives to bin/images
 	cd e2e && $(GO) run ./images

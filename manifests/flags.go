@@ -33,8 +33,11 @@ func (e *UnknownFlag) Error() string {
 	if e.Near != "" {
 		near = fmt.Sprintf("; did you mean %q?", e.Near)
 	}
-	return fmt.Sprintf("%s: %s %s has no flag %q%s\nhint: names come without dashes; `%s --help` lists them",
-		e.Field, e.Component, e.Version, e.Flag, near, e.Component)
+	hint := "`" + e.Component + " --help` lists them"
+	if strings.HasPrefix(e.Flag, "-") {
+		hint = "names come without their dashes"
+	}
+	return fmt.Sprintf("%s: %s %s has no flag %q%s\nhint: %s", e.Field, e.Component, e.Version, e.Flag, near, hint)
 }
 
 // CheckArgs are the extra arguments of a component that a binary of version v (etcd's own for etcd) does not accept:

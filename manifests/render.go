@@ -2,8 +2,8 @@ package manifests
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"text/template"
 	"text/template/parse"
 
@@ -35,13 +35,10 @@ func Render(text string, values any) (*corev1.Pod, error) {
 
 const escapeFunc = "escape"
 
-// escape prints a value as it stands between double quotes. What JSON escapes is a subset of what YAML does.
-func escape(value any) (string, error) {
-	quoted, err := json.Marshal(fmt.Sprint(value))
-	if err != nil {
-		return "", err
-	}
-	return string(quoted[1 : len(quoted)-1]), nil
+// escape prints a value as it stands between double quotes. YAML knows all the escapes of Go.
+func escape(value any) string {
+	quoted := strconv.QuoteToASCII(fmt.Sprint(value))
+	return quoted[1 : len(quoted)-1]
 }
 
 // escapeValues appends escape to every pipeline whose value is printed, as html/template does with its escapers.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -20,7 +21,7 @@ type Application struct {
 	Master Master
 	// Journal remembers what was begun and done.
 	Journal *host.Journal
-	// Tell gets every event; phases that go alongside tell theirs at the same time.
+	// Tell gets every event, one at a time.
 	Tell func(Event)
 }
 
@@ -33,11 +34,34 @@ func Apply(ctx context.Context, a Application, steps []Step) error {
 	}
 	prober := NewProber(a.Master)
 	defer prober.Close()
+	a.Tell = inTurn(a.Tell)
 	last := len(steps) - 1 // looks at everything, so it comes when nothing goes alongside any more
 	if err := a.inOrder(ctx, prober, steps[:last]); err != nil {
 		return err
 	}
-	return a.inOrder(ctx, prober, steps[last:])
+	if err := a.inOrder(ctx, prober, steps[last:]); err != nil {
+		return err
+	}
+	return a.sweep(steps[last])
+}
+
+// inTurn is tell for those who go alongside each other.
+func inTurn(tell func(Event)) func(Event) {
+	var mu sync.Mutex
+	return func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		tell(e)
+	}
+}
+
+// sweep removes what killed runs left staged, keys perhaps. Only at the end of all: to a plan of some phases, what
+// the others need is a leftover, too (host.ReadPair).
+func (a Application) sweep(last Step) error {
+	if last.Phase != proveEverything {
+		return nil
+	}
+	return a.Host.Sweep(fileDirs(a.Master.Config)...)
 }
 
 // inOrder carries out steps and waits for those that go alongside. The first that fails stops the others.
@@ -89,13 +113,25 @@ func together(changes []Change) []Change {
 	var merged []Change
 	for _, c := range changes {
 		last := len(merged) - 1
-		if last < 0 || c.do != nil || merged[last].do != nil {
+		if last < 0 || c.alone() || merged[last].alone() {
 			merged = append(merged, c)
 			continue
 		}
 		merged[last].Files = slices.Concat(merged[last].Files, c.Files)
 	}
 	return merged
+}
+
+// alone is a change that is more than writing files.
+func (c Change) alone() bool { return c.do != nil || c.pod != "" }
+
+// waiter carries out one step of a plan.
+type waiter struct {
+	Application
+	prober *Prober
+	step   Step
+	begun  time.Time
+	reason string // the last reason told
 }
 
 // proved waits for the step's proof and tells how it ended.
@@ -107,7 +143,7 @@ func (w *waiter) proved(ctx context.Context) error {
 	case w.step.Proof.Attempt == nil:
 		kind = Done
 	default:
-		if err := w.wait(ctx); err != nil {
+		if err := w.wait(ctx, w.begun); err != nil {
 			return w.failed(ctx, err)
 		}
 	}
@@ -126,25 +162,31 @@ func (w *waiter) failed(ctx context.Context, cause error) error {
 	}
 	w.tell(Failed, cause.Error())
 	err := fmt.Errorf("%s: %w", w.step.Phase, cause)
-	var back []Change
-	for _, c := range w.step.Changes {
-		if len(c.old) > 0 && w.step.Proof.Component != "" {
-			back = append(back, c)
-		}
-	}
-	if len(back) == 0 {
+	if w.step.Proof.Component == "" {
 		return err
 	}
-	for _, c := range back {
-		if undoErr := c.Undo(ctx, w.Site); undoErr != nil {
-			return multierror.Append(err, fmt.Errorf("putting back %s: %w", c.What, undoErr))
+	for _, c := range w.step.Changes {
+		if len(c.old) == 0 {
+			continue
+		}
+		if backErr := w.putBack(ctx, c); backErr != nil {
+			err = multierror.Append(err, fmt.Errorf("%s: %w", w.step.Phase, backErr))
 		}
 	}
-	if backErr := w.wait(ctx); backErr != nil {
-		return multierror.Append(err, fmt.Errorf("the earlier %s is back, but: %w", back[0].What, backErr))
-	}
-	w.tell(Restored, "the earlier "+back[0].What+" is back and healthy")
 	return err
+}
+
+// putBack undoes a change and waits until what it had replaced is healthy again.
+func (w *waiter) putBack(ctx context.Context, c Change) error {
+	undone := time.Now()
+	if err := c.Undo(ctx, w.Site); err != nil {
+		return fmt.Errorf("putting back the earlier %s: %w", c.What, err)
+	}
+	if err := w.wait(ctx, undone); err != nil {
+		return fmt.Errorf("the earlier %s is back, but: %w", c.What, err)
+	}
+	w.tell(Restored, "the earlier "+c.What+" is back and healthy")
+	return nil
 }
 
 // note adds the step to the journal.

@@ -26,6 +26,8 @@ type Change struct {
 	Needs []string `json:"-"`
 
 	do func(context.Context, Site) error
+	// pod is the component whose running pod has to end before Files are written: the manifest of it changes.
+	pod string
 	// old is what Files replace; nil where nothing was there.
 	old []host.File
 }
@@ -46,16 +48,39 @@ func (c Change) Do(ctx context.Context, s Site) error {
 		}
 		return nil
 	}
-	for _, f := range c.Files {
+	return c.commit(ctx, s, c.Files)
+}
+
+// Undo puts back what the change replaced; what it created stays for the next run.
+func (c Change) Undo(ctx context.Context, s Site) error { return c.commit(ctx, s, c.old) }
+
+func (c Change) commit(ctx context.Context, s Site, files []host.File) error {
+	for _, f := range files {
 		if err := s.Host.Mkdir(filepath.Dir(f.Path), 0o700); err != nil {
 			return err
 		}
 	}
-	return s.Host.Commit(ctx, c.Files...)
+	if err := c.end(ctx, s, files); err != nil {
+		return err
+	}
+	return s.Host.Commit(ctx, files...)
 }
 
-// Undo puts back what the change replaced; what it created stays for the next run.
-func (c Change) Undo(ctx context.Context, s Site) error { return s.Host.Commit(ctx, c.old...) }
+// end takes the manifest away and has the kubelet let go of the old pod. A kubelet that meets a changed manifest
+// while the pod of the old one still runs backs off for 10 s and more; one that has not reached an apiserver
+// yet never ends the old pod at all. The agent needs no such help.
+func (c Change) end(ctx context.Context, s Site, files []host.File) error {
+	if c.pod == "" || s.Kubelet == nil {
+		return nil
+	}
+	for _, f := range files {
+		if err := s.Host.Remove(f.Path); err != nil {
+			return err
+		}
+	}
+	host.Killpoint("manifest of " + c.pod + " taken away")
+	return s.Kubelet.Forget(ctx, c.pod)
+}
 
 // String is the change in a line.
 func (c Change) String() string {
@@ -68,8 +93,8 @@ func (c Change) String() string {
 // write is the change that makes files, committed together, what they are to be; none if they are.
 func write(m Master, files ...host.File) []Change {
 	c := Change{Verb: "create", What: files[0].Path}
-	if len(files) == 2 {
-		c.What += " and " + filepath.Base(files[1].Path)
+	for _, f := range files[1:] {
+		c.What += " and " + filepath.Base(f.Path)
 	}
 	same := true
 	for _, f := range files {
@@ -90,9 +115,13 @@ func write(m Master, files ...host.File) []Change {
 	return []Change{c}
 }
 
-// serves says whether old can stay where f is wanted: the same content, and readable by no more people.
+// serves says whether old can stay where f is wanted: the same content, and readable by no more people. Where
+// the same content is linked to, its place and mode are the affair of who made the link.
 func serves(old, f host.File) bool {
-	return old.Link == f.Link && bytes.Equal(old.Data, f.Data) && old.Mode.Perm()&^f.Mode.Perm() == 0
+	if !bytes.Equal(old.Data, f.Data) || (f.Link != "" && f.Link != old.Link) {
+		return false
+	}
+	return old.Link != "" || old.Mode.Perm()&^f.Mode.Perm() == 0
 }
 
 // directory is the change that makes a directory; none if it is there.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"tripod.dev/tripod/certs"
 	"tripod.dev/tripod/internal/host"
@@ -17,8 +18,8 @@ func describe(old, f host.File) string {
 	if f.Link != "" {
 		return fmt.Sprintf("+%s -> %s\n", f.Path, f.Link)
 	}
-	if !sealed(f.Data) && !sealed(old.Data) {
-		return password.ReplaceAllString(manifests.Diff(f.Path, old.Data, f.Data), "://***@")
+	if !sealed(f.Path, f.Data) && !sealed(f.Path, old.Data) {
+		return redacted(manifests.Diff(f.Path, old.Data, f.Data))
 	}
 	diff := ""
 	if old.Data != nil {
@@ -27,22 +28,21 @@ func describe(old, f host.File) string {
 	return diff + fmt.Sprintf("+%s: %s\n", f.Path, summary(f.Path, f.Data))
 }
 
-// password is what a URL (that of a proxy, say) can carry before its host.
-var password = regexp.MustCompile(`://[^/@\s]+@`)
+// password is what an address, that of a proxy say, can carry before its host. A proxy variable needs no scheme.
+var password = regexp.MustCompile(`(://)[^\s/]*@|(value: ["']?)[^\s/:]+:[^\s/]*@`)
 
-// sealed says that content is told by its summary only: PEM and what embeds it.
-func sealed(data []byte) bool {
-	return bytes.Contains(data, []byte("-----BEGIN")) || bytes.Contains(data, []byte("client-key-data"))
+// redacted is text without the passwords in addresses.
+func redacted(text string) string { return password.ReplaceAllString(text, "$1$2***@") }
+
+// sealed says that a file is told by its summary only: by its name, or as it holds PEM.
+func sealed(path string, data []byte) bool {
+	return slices.Contains([]string{".conf", ".crt", ".key", ".pem", ".pub"}, filepath.Ext(path)) || bytes.Contains(data, []byte("-----BEGIN"))
 }
 
 // summary is what a file of keys and certificates is, with the digest of its public key.
 func summary(path string, data []byte) string {
 	if filepath.Ext(path) == ".conf" {
-		k, err := readKubeconfig(data)
-		if err != nil || k.client.Cert == nil {
-			return "kubeconfig"
-		}
-		return fmt.Sprintf("kubeconfig for %s as %s", k.server, k.client.Summary())
+		return kubeconfigSummary(data)
 	}
 	if p, err := certs.ParseFile(data); err == nil {
 		return "client certificate and key, " + p.Summary()
@@ -53,5 +53,21 @@ func summary(path string, data []byte) string {
 	if k, err := certs.ParseKey(data, nil); err == nil {
 		return "private " + k.Summary()
 	}
-	return "public key"
+	if bytes.Contains(data, []byte("-----BEGIN PUBLIC KEY")) {
+		return "public key"
+	}
+	return "neither a certificate nor a key"
+}
+
+func kubeconfigSummary(data []byte) string {
+	k, err := readKubeconfig(data)
+	switch {
+	case err != nil:
+		return "a kubeconfig that can't be read"
+	case k.client.Cert != nil:
+		return fmt.Sprintf("kubeconfig for %s as %s", redacted(k.server), k.client.Summary())
+	case k.clientFile != "":
+		return fmt.Sprintf("kubeconfig for %s as the certificate in %s", redacted(k.server), k.clientFile)
+	}
+	return "kubeconfig for " + redacted(k.server)
 }

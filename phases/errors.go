@@ -2,7 +2,6 @@ package phases
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"tripod.dev/tripod/internal/host"
@@ -25,43 +24,31 @@ type UnhealthyError struct {
 	Component string
 	// After is how long it was waited for.
 	After time.Duration
-	// Exit is how its container ended, nil if it did not.
+	// Exit is how its container ended, nil if it did not. The event Crashed has told all its lines.
 	Exit *host.Exit
+	// Line is the one that explains the end, as far as that can be known.
+	Line string
 	// Hint is what can be done, "" if nothing is known.
 	Hint string
-	// Err is the last reason of the proof.
+	// Err is the last reason of the proof; nil where the end of the container says it all.
 	Err error
 }
 
 func (e *UnhealthyError) Error() string {
-	after := e.After.Round(100 * time.Millisecond)
-	if e.Exit == nil {
-		return fmt.Sprintf("%s is not healthy after %s: %v%s", e.Component, after, e.Err, hintLine(e.Hint))
+	text := fmt.Sprintf("%s is not healthy after %s", e.Component, e.After.Round(100*time.Millisecond))
+	if e.Exit != nil {
+		text = ending(e.Component, *e.Exit)
 	}
-	return fmt.Sprintf("%s%s", crash(e.Component, *e.Exit), hintLine(e.Hint))
+	if e.Line != "" {
+		text += ": " + e.Line
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text + hintLine(e.Hint)
 }
 
 func (e *UnhealthyError) Unwrap() error { return e.Err }
-
-// crash tells how a container ended, its last lines below.
-func crash(component string, exit host.Exit) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "container %s", component)
-	if exit.ContainerID != "" {
-		fmt.Fprintf(&b, " (%.12s)", exit.ContainerID)
-	}
-	fmt.Fprintf(&b, " ended with exit code %d", exit.Code)
-	if exit.Reason != "" && exit.Reason != "Error" {
-		fmt.Fprintf(&b, " (%s)", exit.Reason)
-	}
-	if len(exit.Log) > 0 {
-		b.WriteString(", its last lines:")
-	}
-	for _, line := range exit.Log {
-		b.WriteString("\n    " + line)
-	}
-	return b.String()
-}
 
 func hintLine(hint string) string {
 	if hint == "" {

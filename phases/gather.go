@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
@@ -63,8 +64,7 @@ func running(ctx context.Context, r host.Runner) (map[string]host.Running, bool)
 // read reads every file that a plan may write, and those that the configuration names.
 func (f *Facts) read(h *host.Host, c config.Config) error {
 	f.Files = map[string]host.File{}
-	dirs := []string{c.Paths.Kubernetes, c.Paths.PKI, filepath.Join(c.Paths.PKI, "etcd"), c.Paths.Manifests, c.Paths.Kubelet, filepath.Join(c.Paths.Kubelet, "pki")}
-	for _, dir := range dirs {
+	for _, dir := range fileDirs(c) {
 		if err := f.readDir(h, dir); err != nil {
 			return err
 		}
@@ -76,6 +76,14 @@ func (f *Facts) read(h *host.Host, c config.Config) error {
 		}
 	}
 	return errors.Join(f.readInputs(h, c), f.readPatches(c))
+}
+
+// fileDirs are the directories whose files a plan may write.
+func fileDirs(c config.Config) []string {
+	return []string{
+		c.Paths.Kubernetes, c.Paths.PKI, filepath.Join(c.Paths.PKI, "etcd"),
+		c.Paths.Manifests, c.Paths.Kubelet, filepath.Join(c.Paths.Kubelet, "pki"),
+	}
 }
 
 // readDir reads the files of a directory that are small enough to be configuration.
@@ -108,21 +116,26 @@ func (f *Facts) readInputs(h *host.Host, c config.Config) error {
 	for _, component := range []config.ControlPlaneComponent{c.Cluster.APIServer.ControlPlaneComponent, c.Cluster.ControllerManager, c.Cluster.Scheduler} {
 		for _, v := range component.ExtraVolumes {
 			for _, arg := range component.ExtraArgs {
-				rest, below := strings.CutPrefix(arg.Value, v.MountPath)
-				if !below || arg.Value == "" {
-					continue
-				}
-				file, exists, err := h.Read(filepath.Join(v.HostPath, rest))
-				if err != nil {
+				if err := f.readInput(h, v, arg.Value); err != nil {
 					return err
-				}
-				if exists {
-					f.Inputs[arg.Value] = file.Data
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// readInput reads the file of the volume that the component knows by path, if there is one.
+func (f *Facts) readInput(h *host.Host, v config.HostPathMount, path string) error {
+	rest, err := filepath.Rel(v.MountPath, path)
+	if err != nil || !filepath.IsLocal(rest) {
+		return nil
+	}
+	file, exists, err := h.Read(filepath.Join(v.HostPath, rest))
+	if exists {
+		f.Inputs[path] = file.Data
+	}
+	return err
 }
 
 func (f *Facts) readPatches(c config.Config) error {
@@ -134,7 +147,7 @@ func (f *Facts) readPatches(c config.Config) error {
 	if err != nil {
 		return &InputError{fmt.Errorf("reading patches: %w", err)}
 	}
-	var errs []error
+	var errs *multierror.Error
 	for _, e := range entries {
 		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
@@ -145,13 +158,13 @@ func (f *Facts) readPatches(c config.Config) error {
 		}
 		patch, err := manifests.ParsePatchFile(e.Name(), data)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", dir, err))
+			errs = multierror.Append(errs, fmt.Errorf("%s: %w", dir, err))
 			continue
 		}
 		f.Patches = append(f.Patches, patch)
 	}
-	if len(errs) > 0 {
-		return &InputError{errors.Join(errs...)}
+	if errs != nil {
+		return &InputError{errs}
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func kubeletFiles(m Master) ([]host.File, error) {
 		return nil, fmt.Errorf("encoding the kubelet's configuration: %w", err)
 	}
 	socket := m.Init.NodeRegistration.CRISocket
-	paths := kubeletPaths(m.Config)
+	paths := KubeletPaths(m.Config)
 	return []host.File{
 		{Path: paths[0], Mode: 0o644, Data: fmt.Appendf(nil, "KUBELET_KUBEADM_ARGS=%q\n", strings.Join(kubeletArgs(m), " "))},
 		{Path: paths[1], Mode: 0o644, Data: fmt.Appendf(nil, "containerRuntimeEndpoint: %q\n", socket)},
@@ -92,8 +92,8 @@ func kubeletFiles(m Master) ([]host.File, error) {
 	}, nil
 }
 
-// kubeletPaths are those of kubeletFiles.
-func kubeletPaths(c config.Config) []string {
+// KubeletPaths are the files that the kubelet reads when it starts, see host.KubeletOptions.
+func KubeletPaths(c config.Config) []string {
 	return []string{
 		filepath.Join(c.Paths.Kubelet, "kubeadm-flags.env"),
 		filepath.Join(c.Paths.Kubelet, "instance-config.yaml"),

@@ -27,7 +27,24 @@ func (m Master) manifest(pod *corev1.Pod) ([]Change, error) {
 		return nil, err
 	}
 	file := host.File{Path: filepath.Join(m.Paths.Manifests, pod.Name+".yaml"), Mode: 0o600, Data: data}
-	return needing(write(m, file), slices.Sorted(maps.Keys(named))...), nil
+	return needing(m.run(pod, file), slices.Sorted(maps.Keys(named))...), nil
+}
+
+// run is the change of a pod's manifest. It also is one where the file is right but another revision runs: a run
+// that was killed before the old pod had ended.
+func (m Master) run(pod *corev1.Pod, file host.File) []Change {
+	changes := write(m, file)
+	runs := m.Running[pod.Name].Revision
+	other := runs != "" && runs != manifests.RevisionOf(file.Data)
+	if len(changes) == 0 && other {
+		changes = []Change{{Verb: "replace", What: file.Path, Files: []host.File{file}, Diff: "(revision " + runs + " still runs)\n"}}
+	}
+	for i, c := range changes {
+		if other || len(c.old) > 0 {
+			changes[i].pod = pod.Name
+		}
+	}
+	return changes
 }
 
 // inputs are those of the files by path that the pod's flags name.

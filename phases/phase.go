@@ -32,6 +32,9 @@ type Proof struct {
 	Attempt func(context.Context, *Prober) error
 }
 
+// proveEverything is the name of the phase that ends an init.
+const proveEverything = "wait-control-plane"
+
 // Init is how a first master comes up. The order is not kubeadm's: the kubelet starts before
 // the manifests come, each as soon as what it needs is there, so that nothing crashes on the
 // way. The controller-manager retries until the apiserver is there, so it starts with it; a
@@ -67,7 +70,7 @@ func Init() []Phase {
 			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
 		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
 			Proof: Proof{Component: "kube-scheduler", Attempt: proveScheduler}},
-		{Name: "wait-control-plane", About: "all four once more, each at its own address",
+		{Name: proveEverything, About: "all four once more, each at its own address",
 			Proof: Proof{Attempt: proveAll}},
 	}
 }

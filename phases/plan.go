@@ -82,7 +82,7 @@ func whole(steps []Step, m Master) *multierror.Error {
 	for _, s := range steps {
 		for _, c := range s.Changes {
 			for _, path := range c.Needs {
-				if _, there := m.Files[path]; there || made[path] {
+				if made[path] || m.has(path) {
 					continue
 				}
 				made[path] = true // once is enough
@@ -94,6 +94,13 @@ func whole(steps []Step, m Master) *multierror.Error {
 		}
 	}
 	return errs
+}
+
+// has says that the path was found on disk, where a plan writes or where a flag points.
+func (m Master) has(path string) bool {
+	_, ours := m.Files[path]
+	_, theirs := m.Inputs[path]
+	return ours || theirs
 }
 
 // prove marks the steps whose proof nobody can give: no kubelet or agent runs, and none is started.

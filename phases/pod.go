@@ -2,12 +2,12 @@ package phases
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-multierror"
 	corev1 "k8s.io/api/core/v1"
 
 	"tripod.dev/tripod/certs"
@@ -44,8 +44,8 @@ func (m Master) pod(template string, values any, version config.Version, extra c
 	if err != nil {
 		return nil, err
 	}
-	if unknown := manifests.CheckArgs(pod.Name, version, extra.ExtraArgs); len(unknown) > 0 {
-		return nil, multierror.Append(nil, unknown...)
+	if err := errors.Join(manifests.CheckArgs(pod.Name, version, extra.ExtraArgs)...); err != nil {
+		return nil, err
 	}
 	container := &pod.Spec.Containers[0]
 	container.Command = withArgs(container.Command, extra.ExtraArgs)

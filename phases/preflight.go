@@ -24,7 +24,7 @@ func ask(c config.Config, rootless bool) host.Ask {
 	if !rootless {
 		a.CRISocket = c.Init.NodeRegistration.CRISocket
 		a.Images = images(c)
-		a.KubeletFiles = kubeletPaths(c)
+		a.KubeletFiles = KubeletPaths(c)
 	}
 	return a
 }

@@ -58,7 +58,6 @@ func TestPreflight(t *testing.T) {
 		"all is well rootless": {change: []func(*Master){rootless}},
 
 		"not root": {[]func(*Master){func(m *Master) { m.Survey.UID = 1000 }}, []string{"[IsPrivilegedUser] user 1000 is not root"}, nil},
-		"dry run":  {change: []func(*Master){func(m *Master) { m.Survey.UID = 1000; m.Init.DryRun = true }}},
 		"small":    {[]func(*Master){func(m *Master) { m.Survey.CPUs, m.Survey.MemoryMiB = 1, 1024 }}, []string{"[NumCPU] 1 CPU", "[Mem] 1024 MiB"}, nil},
 		"swap":     {[]func(*Master){func(m *Master) { m.Survey.Swap = []string{"/swapfile"} }}, []string{"[Swap] swap is on: /swapfile"}, nil},
 		"swap allowed": {[]func(*Master){func(m *Master) {

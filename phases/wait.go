@@ -1,10 +1,10 @@
 package phases
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"tripod.dev/tripod/internal/host"
@@ -20,47 +20,37 @@ const (
 	hopeless = 2
 )
 
-// waiter carries out one step of a plan.
-type waiter struct {
-	Application
-	prober *Prober
-	step   Step
+// vigil is one wait for the proof of a step.
+type vigil struct {
+	*waiter
 	begun  time.Time
-
-	reason string     // the last reason told
-	seen   *host.Exit // the last end of the container that was told
-	ends   int        // how many ends were told
+	looked time.Time  // when the runner was asked last
+	since  time.Time  // ends of the container from here on count
+	ends   int        // how many did
+	told   *host.Exit // the last end that was told
+	last   error      // the last reason why not
 }
 
 // wait attempts the step's proof until it holds, and says why it does not. It gives up when the time
 // for health checks is over, or as soon as the container ends in a way that waiting can't cure.
-func (w *waiter) wait(ctx context.Context) error {
-	limit := w.Master.Health
-	ctx, stop := context.WithTimeout(ctx, limit)
+// What ended before since has been told, and may have been mended: it does not count.
+func (w *waiter) wait(ctx context.Context, since time.Time) error {
+	ctx, stop := context.WithTimeout(ctx, w.Master.Health)
 	defer stop()
-	begun := time.Now()
-	before, _ := w.look(ctx)
-	w.seen = before.Exit
-	for looked := time.Now(); ; {
+	now := time.Now()
+	v := &vigil{waiter: w, begun: now, looked: now, since: since}
+	for {
 		err := w.attempt(ctx)
 		if err == nil {
 			return nil
 		}
-		if time.Since(looked) > lookEvery {
-			looked = time.Now()
-			if fatal := w.crashed(ctx, begun); fatal != nil {
-				return fatal
-			}
-		}
-		if ctx.Err() == nil {
-			w.because(err)
+		v.because(ctx, err)
+		if fatal := v.watch(ctx); fatal != nil {
+			return fatal
 		}
 		select {
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return context.Cause(ctx)
-			}
-			return w.unhealthy(begun, err)
+			return v.over(ctx)
 		case <-time.After(probeEvery):
 		}
 	}
@@ -71,83 +61,105 @@ func (w *waiter) attempt(ctx context.Context) error {
 	if err := w.step.Proof.Attempt(ctx, w.prober); err != nil {
 		return err
 	}
-	if w.step.Proof.Component == "" {
+	component := w.step.Proof.Component
+	if component == "" {
 		return nil
 	}
 	want, err := w.wanted()
 	if err != nil {
 		return err
 	}
-	now, err := w.look(ctx)
+	now, err := w.Runner.Pod(ctx, component)
 	if err != nil {
 		return err
 	}
 	if now.State != host.Started || now.Revision != want {
-		return fmt.Errorf("healthy, but revision %s runs, not %s", orNone(now.Revision), want)
+		return fmt.Errorf("healthy, but revision %s runs, not %s", orNone(now.Revision), orNone(want))
 	}
 	return nil
 }
 
 // wanted is the revision of the manifest that lies there now, ours or, after going back, the earlier one.
 func (w *waiter) wanted() (string, error) {
-	path := filepath.Join(w.Master.Paths.Manifests, w.step.Proof.Component+".yaml")
+	path := manifestPath(w.Master, w.step.Proof.Component)
 	f, exists, err := w.Host.Read(path)
-	if err != nil || !exists {
-		return "", fmt.Errorf("%s is not there any more (%w)", path, err)
+	if err == nil && !exists {
+		err = fmt.Errorf("%s is not there any more", path)
 	}
-	return manifests.RevisionOf(f.Data), nil
+	return manifests.RevisionOf(f.Data), err
 }
 
-// look asks the runner for the component's container.
-func (w *waiter) look(ctx context.Context) (host.Running, error) {
-	if w.step.Proof.Component == "" {
-		return host.Running{}, nil
+// watch looks at the container now and then. It fails when waiting can't help any more.
+func (v *vigil) watch(ctx context.Context) error {
+	if v.step.Proof.Component == "" || time.Since(v.looked) < lookEvery {
+		return nil
 	}
-	return w.Runner.Pod(ctx, w.step.Proof.Component)
+	v.looked = time.Now()
+	now, err := v.Runner.Pod(ctx, v.step.Proof.Component)
+	switch {
+	case errors.Is(err, host.ErrRefused):
+		return v.unhealthy(err)
+	case err != nil:
+		v.because(ctx, err)
+		return nil
+	}
+	return v.ended(now)
 }
 
-// crashed looks at the container: an end is told at once, and is the final error when waiting can't cure it.
-func (w *waiter) crashed(ctx context.Context, begun time.Time) error {
-	now, err := w.look(ctx)
-	if err != nil {
-		w.because(err)
+// ended tells an end of the container at once. It is final when its cause is known to stay, or when it is not the first.
+func (v *vigil) ended(now host.Running) error {
+	exit := now.Exit
+	if exit == nil || (v.told != nil && exit.At.Equal(v.told.At)) {
 		return nil
 	}
-	if now.Exit == nil || (w.seen != nil && now.Exit.At.Equal(w.seen.At)) {
+	counts := exit.At.After(v.since)
+	if !counts && now.State == host.Started {
+		return nil // it has been started again since
+	}
+	if want, err := v.wanted(); err != nil || now.Revision != want {
+		return nil // the end of what makes room for the new one
+	}
+	v.told = exit
+	v.tell(Crashed, crash(v.step.Proof.Component, *exit))
+	if !counts {
 		return nil
 	}
-	w.seen = now.Exit
-	w.ends++
-	w.tell(Crashed, crash(w.step.Proof.Component, *now.Exit))
-	hint, final := diagnose(w.Master, *now.Exit)
-	if !final && w.ends < hopeless {
+	v.ends++
+	if !diagnose(v.Host, *exit).final && v.ends < hopeless {
 		return nil
 	}
-	return &UnhealthyError{Component: w.step.Proof.Component, After: time.Since(begun), Exit: now.Exit, Hint: hint,
-		Err: fmt.Errorf("exit code %d", now.Exit.Code)}
+	return v.unhealthy(nil)
 }
 
-// unhealthy is the error of a wait whose time is over.
-func (w *waiter) unhealthy(begun time.Time, last error) error {
-	err := &UnhealthyError{Component: w.step.Phase, After: time.Since(begun), Err: last}
-	if w.seen != nil && w.seen.At.After(begun) {
-		err.Component, err.Exit = w.step.Proof.Component, w.seen
-		err.Hint, _ = diagnose(w.Master, *w.seen)
+// over is the error of a wait that ends without proof.
+func (v *vigil) over(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return context.Cause(ctx)
+	}
+	return v.unhealthy(v.last)
+}
+
+// unhealthy is the error, with how the container ended if it did.
+func (v *vigil) unhealthy(reason error) error {
+	err := &UnhealthyError{Component: cmp.Or(v.step.Proof.Component, "the control plane"), After: time.Since(v.begun), Err: reason}
+	if v.told != nil {
+		found := diagnose(v.Host, *v.told)
+		err.Exit, err.Line, err.Hint = v.told, found.line, found.hint
 	}
 	return err
 }
 
-// because tells why the proof has not been given yet, when that has changed.
-func (w *waiter) because(err error) {
-	if reason := err.Error(); reason != w.reason {
-		w.reason = reason
-		w.tell(Waiting, reason)
+// because tells why the proof has not been given yet, when that has changed. What fails as the time is over says
+// nothing about the component.
+func (v *vigil) because(ctx context.Context, err error) {
+	if ctx.Err() != nil && v.last != nil {
+		return
+	}
+	v.last = err
+	if reason := err.Error(); reason != v.reason && ctx.Err() == nil {
+		v.reason = reason
+		v.tell(Waiting, reason)
 	}
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
+func orNone(s string) string { return cmp.Or(s, "none") }

@@ -110,7 +110,7 @@ func realSite(c config.Config) (phases.Site, error) {
 		images[component] = c.Image(component)
 	}
 	kubelet, err := h.NewKubelet(host.KubeletOptions{
-		Node: c.Init.NodeRegistration.Name, Socket: c.Init.NodeRegistration.CRISocket, Images: images,
+		Node: c.Init.NodeRegistration.Name, Socket: c.Init.NodeRegistration.CRISocket, Images: images, Files: phases.KubeletPaths(c),
 	})
 	return phases.Site{Host: h, Runner: kubelet, Kubelet: kubelet}, err
 }

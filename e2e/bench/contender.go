@@ -68,16 +68,16 @@ func sandbox(ctx context.Context, b *bench) (s sample, err error) {
 }
 
 func kubeadmInit(ctx context.Context, b *bench) (sample, error) {
-	return b.onNode(ctx, nil, "kubeadm", lab.KubeadmInit()...)
+	return b.onNode(ctx, nil, "kubeadm", lab.KubeadmInit(lab.Default)...)
 }
 
 func tripodInit(ctx context.Context, b *bench) (sample, error) {
-	return b.onNode(ctx, nil, b.lab.Tripod(), lab.TripodInit()...)
+	return b.onNode(ctx, nil, b.lab.Tripod(), lab.TripodInit(lab.Default)...)
 }
 
 // certificates is the whole command: start of the program, facts, eighteen pairs and the sa key drawn and on disk.
 func certificates(ctx context.Context, b *bench) (sample, error) {
-	return b.onNode(ctx, nil, b.lab.Tripod(), append([]string{"init", "phase", "certs"}, lab.TripodInit()[1:]...)...)
+	return b.onNode(ctx, nil, b.lab.Tripod(), append([]string{"init", "phase", "certs"}, lab.TripodInit(lab.Default)[1:]...)...)
 }
 
 // onNode times a command on a fresh machine, and may look at the machine afterwards.

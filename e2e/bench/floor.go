@@ -45,9 +45,9 @@ func (b *bench) remember(ctx context.Context) error {
 	if b.earlier != "" {
 		return nil
 	}
-	name, args := "kubeadm", lab.KubeadmInit()
+	name, args := "kubeadm", lab.KubeadmInit(lab.Default)
 	if _, err := os.Stat(b.lab.Tripod()); err == nil {
-		name, args = b.lab.Tripod(), lab.TripodInit()
+		name, args = b.lab.Tripod(), lab.TripodInit(lab.Default)
 	}
 	dir, err := os.MkdirTemp(filepath.Join(b.lab.Root, "bin"), "earlier-")
 	if err != nil {

@@ -23,7 +23,7 @@ func main() {
 	only := flag.String("only", "", "letters of the contenders to run (abcde); empty is all")
 	output := flag.String("o", "text", "text or json")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
 	r, err := measure(ctx, *runs, *only)
 	if err != nil {

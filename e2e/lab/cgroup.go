@@ -20,26 +20,22 @@ func unified() bool {
 }
 
 // hierarchies are the folders that the kubelet wants its control group in: the one of v2, or each of v1.
-func hierarchies() ([]string, error) {
+func hierarchies() []string {
 	if unified() {
-		return []string{cgroupRoot}, nil
+		return []string{cgroupRoot}
 	}
-	tasks, err := filepath.Glob(filepath.Join(cgroupRoot, "*", "tasks"))
-	if err == nil && len(tasks) == 0 {
-		err = errors.New("no control groups are mounted at " + cgroupRoot)
-	}
-	dirs := make([]string, len(tasks))
-	for i, file := range tasks {
+	dirs, _ := filepath.Glob(filepath.Join(cgroupRoot, "*", "tasks"))
+	for i, file := range dirs {
 		dirs[i] = filepath.Dir(file)
 	}
-	return dirs, err
+	return dirs
 }
 
 // makeControlGroup makes the group below which a node's kubelet puts its pods, in every hierarchy.
 func makeControlGroup(name string) error {
-	dirs, err := hierarchies()
-	if err != nil {
-		return err
+	dirs := hierarchies()
+	if len(dirs) == 0 {
+		return errors.New("no control groups are mounted at " + cgroupRoot)
 	}
 	for _, dir := range dirs {
 		if unified() {
@@ -86,11 +82,8 @@ func copyCPUSet(parent, child string) error {
 
 // removeControlGroup removes a group and all below it. Its processes have been killed; they may take a moment to go.
 func removeControlGroup(name string) error {
-	dirs, err := hierarchies()
-	if err != nil {
-		return err
-	}
-	for _, dir := range dirs {
+	var err error
+	for _, dir := range hierarchies() {
 		err = errors.Join(err, removeTree(filepath.Join(dir, name)))
 	}
 	return err

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // etcdTags are the etcd images by Kubernetes version: kubeadm's of that release, and ours (the newest, for all).
@@ -119,12 +118,12 @@ func (l Lab) fillStore(ctx context.Context, version, store string) error {
 	if err := n.stopContainerd(ctx); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	root := filepath.Join(n.dir, "disk/var/lib/containerd")
+	root := filepath.Join(n.dir.path, "disk/var/lib/containerd")
 	return errors.Join(os.Rename(root, store), n.Close())
 }
 
 func (n *Node) importImages(ctx context.Context) error {
-	cmd := n.Command(ctx, "ctr", "--namespace", "k8s.io", "images", "import", "--local", "--snapshotter", snapshotter(n.dir), "-")
+	cmd := n.Command(ctx, "ctr", "--namespace", "k8s.io", "images", "import", "--local", "--snapshotter", snapshotter(n.dir.path), "-")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -159,15 +158,3 @@ func imageKey(images []Image) (string, error) {
 	}
 	return fmt.Sprintf("%x", hash.Sum(nil)[:6]), nil
 }
-
-func lockFile(path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return func() { file.Close() }, nil
-}
-

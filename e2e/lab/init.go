@@ -4,13 +4,12 @@ package lab
 // may be v1, its memory small.
 const ignored = "--ignore-preflight-errors=SystemVerification,NumCPU,Mem,Swap"
 
-// KubeadmInit are the arguments of kubeadm for a first master on a [Node] of the default version. There are no images
-// of the addons.
-func KubeadmInit() []string {
-	return []string{"init", "--kubernetes-version=" + Default, "--skip-phases=addon", ignored}
+// KubeadmInit are the arguments of kubeadm for a first master on a [Node]. There are no images of the addons.
+func KubeadmInit(version string) []string {
+	return []string{"init", "--kubernetes-version=" + version, "--skip-phases=addon", ignored}
 }
 
 // TripodInit are the arguments of tripod for the same.
-func TripodInit() []string {
-	return []string{"init", "--kubernetes-version=" + Default, ignored}
+func TripodInit(version string) []string {
+	return []string{"init", "--kubernetes-version=" + version, ignored}
 }

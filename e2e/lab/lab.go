@@ -9,7 +9,6 @@ package lab
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,20 +58,4 @@ func (l Lab) Component(version, name string) string {
 // tools is the search path for the programs of a node.
 func (l Lab) tools(version string) string {
 	return strings.Join([]string{l.Components(version), l.Components("containerd"), filepath.Join(l.Root, "bin"), filepath.Join(l.Root, "bin", "e2e")}, ":")
-}
-
-// folder is where the lab keeps everything that it writes. TRIPOD_LAB_DIR moves it to another disk.
-func (l Lab) folder() string {
-	if dir := os.Getenv("TRIPOD_LAB_DIR"); dir != "" {
-		return dir
-	}
-	return filepath.Join(l.Root, "bin", "lab")
-}
-
-// scratch makes a new folder for one run.
-func (l Lab) scratch(kind string) (string, error) {
-	if err := os.MkdirAll(l.folder(), 0o755); err != nil {
-		return "", fmt.Errorf("make the lab's folder: %w", err)
-	}
-	return os.MkdirTemp(l.folder(), kind+"-")
 }

@@ -32,7 +32,7 @@ type Machine struct {
 type Node struct {
 	Machine
 	lab  Lab
-	dir  string
+	dir  scratch
 	pid  int
 	init *exec.Cmd
 	life io.Closer // the node's first process ends when this is closed
@@ -40,7 +40,7 @@ type Node struct {
 
 // Start starts a machine and returns once its containerd answers. The caller closes it.
 func (l Lab) Start(ctx context.Context, m Machine) (*Node, error) {
-	dir, err := l.scratch("node")
+	dir, err := l.newScratch("node")
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +66,14 @@ func (m Machine) withDefaults() Machine {
 
 func (n *Node) start(ctx context.Context) error {
 	if !n.NoImages {
-		if err := n.lab.shareImages(ctx, n.Version, filepath.Join(n.dir, "disk/var/lib/containerd")); err != nil {
+		if err := n.lab.shareImages(ctx, n.Version, filepath.Join(n.dir.path, "disk/var/lib/containerd")); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(n.dir, "containerd.toml"), []byte(containerdConfig(n.dir)), 0o644); err != nil {
-		return err
+	for name, content := range map[string]string{"containerd.toml": containerdConfig(n.dir.path), "node.sh": nodeScript} {
+		if err := os.WriteFile(filepath.Join(n.dir.path, name), []byte(content), 0o644); err != nil {
+			return err
+		}
 	}
 	if err := makeControlGroup(n.controlGroup()); err != nil {
 		return err
@@ -88,7 +90,7 @@ func (n *Node) boot(ctx context.Context) error {
 	defer stdin.Close()
 	n.life = life
 	var complaint strings.Builder
-	n.init = exec.Command("bash", "-c", nodeScript)
+	n.init = exec.Command("bash", filepath.Join(n.dir.path, "node.sh"))
 	n.init.Env = append(os.Environ(), n.environment()...)
 	n.init.Stdin, n.init.Stderr = stdin, &complaint
 	n.init.WaitDelay = waitDelay
@@ -119,7 +121,7 @@ func (n *Node) environment() []string {
 		flags = strings.Join(kubeletFlags(n.controlGroup()), " ")
 	}
 	return []string{
-		"DIR=" + n.dir, "NAME=" + n.Name, "ADDRESS=" + n.Addr.String(),
+		"DIR=" + n.dir.path, "NAME=" + n.Name, "ADDRESS=" + n.Addr.String(),
 		"TOOLS=" + n.lab.tools(n.Version), "KUBELET_LAB_FLAGS=" + flags,
 	}
 }
@@ -162,10 +164,28 @@ func (n *Node) Close() error {
 	if n.life != nil {
 		n.life.Close()
 	}
-	return errors.Join(removeControlGroup(n.controlGroup()), os.RemoveAll(n.dir))
+	return n.dir.remove()
 }
 
-func (n *Node) controlGroup() string { return "tripod-lab-" + filepath.Base(n.dir) }
+func (n *Node) controlGroup() string { return n.dir.controlGroup() }
 
 // HealthURLs are where the components of a master on this node say, from within, whether they are ready.
 func (n *Node) HealthURLs() URLs { return HealthURLs(n.Addr.String(), "127.0.0.1") }
+
+// Hold has a process of somebody else's on the node listen on an address, and returns once it does. It ends with the
+// node.
+func (n *Node) Hold(ctx context.Context, address string) error {
+	cmd := n.Command(ctx, "hold", address)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		return fmt.Errorf("hold %s: %w %s", address, err, line)
+	}
+	go func() { _ = cmd.Wait() }()
+	return nil
+}

@@ -18,18 +18,18 @@ type Raw struct {
 
 	lab     Lab
 	version string
-	dir     string
+	scratch scratch
 	health  Health
 	running []*exec.Cmd
 }
 
 // PrepareRaw makes everything that the processes need and starts none. The caller closes it.
 func (l Lab) PrepareRaw(ctx context.Context, version string, addr netip.Addr) (*Raw, error) {
-	dir, err := l.scratch("raw")
+	dir, err := l.newScratch("raw")
 	if err != nil {
 		return nil, err
 	}
-	r := &Raw{Addr: addr, lab: l, version: version, dir: dir, health: NewHealth(nil)}
+	r := &Raw{Addr: addr, lab: l, version: version, scratch: dir, health: NewHealth(nil)}
 	if err := r.credentials(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -37,7 +37,7 @@ func (l Lab) PrepareRaw(ctx context.Context, version string, addr netip.Addr) (*
 }
 
 // Kubeconfig is the administrator's.
-func (r *Raw) Kubeconfig() string { return filepath.Join(r.dir, "admin.conf") }
+func (r *Raw) Kubeconfig() string { return filepath.Join(r.scratch.path, "admin.conf") }
 
 // Up starts the processes one by one, each as soon as the one before is ready.
 func (r *Raw) Up(ctx context.Context) error {
@@ -61,7 +61,7 @@ func (r *Raw) Up(ctx context.Context) error {
 
 // run starts one process and waits until it is ready.
 func (r *Raw) run(ctx context.Context, binary string, flags []string, ready string) error {
-	log, err := os.Create(filepath.Join(r.dir, binary+".log"))
+	log, err := os.Create(filepath.Join(r.scratch.path, binary+".log"))
 	if err != nil {
 		return err
 	}
@@ -86,5 +86,5 @@ func (r *Raw) Close() error {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-	return os.RemoveAll(r.dir)
+	return r.scratch.remove()
 }

@@ -26,16 +26,16 @@ certificatesDir: %[2]s/pki
 encryptionAlgorithm: ECDSA-P256
 apiServer: {certSANs: ["%[3]s"]}
 etcd: {local: {serverCertSANs: ["%[3]s"], peerCertSANs: ["%[3]s"]}}
-`, r.version, r.dir, r.Addr, elsewhere)
-	path := filepath.Join(r.dir, "kubeadm.yaml")
+`, r.version, r.scratch.path, r.Addr, elsewhere)
+	path := filepath.Join(r.scratch.path, "kubeadm.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
 		{"init", "phase", "certs", "all", "--config", path},
-		{"init", "phase", "kubeconfig", "admin", "--config", path, "--kubeconfig-dir", r.dir},
-		{"init", "phase", "kubeconfig", "controller-manager", "--config", path, "--kubeconfig-dir", r.dir},
-		{"init", "phase", "kubeconfig", "scheduler", "--config", path, "--kubeconfig-dir", r.dir},
+		{"init", "phase", "kubeconfig", "admin", "--config", path, "--kubeconfig-dir", r.scratch.path},
+		{"init", "phase", "kubeconfig", "controller-manager", "--config", path, "--kubeconfig-dir", r.scratch.path},
+		{"init", "phase", "kubeconfig", "scheduler", "--config", path, "--kubeconfig-dir", r.scratch.path},
 	} {
 		if out, err := exec.CommandContext(ctx, r.lab.Component(r.version, "kubeadm"), args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("kubeadm %s: %w\n%s", strings.Join(args, " "), err, out)
@@ -47,7 +47,7 @@ etcd: {local: {serverCertSANs: ["%[3]s"], peerCertSANs: ["%[3]s"]}}
 // comeHome points the kubeconfigs at the processes' own address.
 func (r *Raw) comeHome() error {
 	for _, name := range []string{"admin.conf", "controller-manager.conf", "scheduler.conf"} {
-		path := filepath.Join(r.dir, name)
+		path := filepath.Join(r.scratch.path, name)
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -60,12 +60,12 @@ func (r *Raw) comeHome() error {
 	return nil
 }
 
-func (r *Raw) pki(name string) string { return filepath.Join(r.dir, "pki", name) }
+func (r *Raw) pki(name string) string { return filepath.Join(r.scratch.path, "pki", name) }
 
 func (r *Raw) etcd() []string {
 	client, peer := fmt.Sprintf("https://%s:2379", r.Addr), fmt.Sprintf("https://%s:2380", r.Addr)
 	return []string{
-		"--name=raw", "--data-dir=" + filepath.Join(r.dir, "etcd"), "--snapshot-count=10000",
+		"--name=raw", "--data-dir=" + filepath.Join(r.scratch.path, "etcd"), "--snapshot-count=10000",
 		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=raw=" + peer,
 		"--cert-file=" + r.pki("etcd/server.crt"), "--key-file=" + r.pki("etcd/server.key"),
@@ -111,7 +111,7 @@ func (r *Raw) scheduler() []string { return r.client("scheduler.conf") }
 
 // client are the flags that the controller-manager and the scheduler share.
 func (r *Raw) client(kubeconfig string) []string {
-	path := filepath.Join(r.dir, kubeconfig)
+	path := filepath.Join(r.scratch.path, kubeconfig)
 	return []string{
 		"--bind-address=" + r.Addr.String(), "--leader-elect=true", "--kubeconfig=" + path,
 		"--authentication-kubeconfig=" + path, "--authorization-kubeconfig=" + path,

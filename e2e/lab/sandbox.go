@@ -15,19 +15,19 @@ type Sandbox struct {
 	Name string
 
 	lab   Lab
-	state string
+	state scratch
 }
 
 // NewSandbox prepares a sandbox; nothing runs yet. The caller closes it.
 func (l Lab) NewSandbox(name string) (*Sandbox, error) {
-	state, err := l.scratch("s")
+	state, err := l.newScratch("box") // a short name: the path of a socket in there has at most 107 bytes
 	return &Sandbox{Name: name, lab: l, state: state}, err
 }
 
 // Command prepares a tripod sandbox command: "up", "status", ...
 func (s *Sandbox) Command(ctx context.Context, verb string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.lab.Tripod(), append([]string{"sandbox", verb, "--name", s.Name}, args...)...)
-	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+s.state)
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+s.state.path)
 	cmd.WaitDelay = waitDelay
 	return cmd
 }
@@ -43,7 +43,7 @@ func (s *Sandbox) Run(ctx context.Context, verb string, args ...string) (string,
 
 // Kubectl runs kubectl with the sandbox's administrator kubeconfig and returns what it printed.
 func (s *Sandbox) Kubectl(ctx context.Context, args ...string) (string, error) {
-	kubeconfig := filepath.Join(s.state, "kubeconfig")
+	kubeconfig := filepath.Join(s.state.path, "kubeconfig")
 	if _, err := os.Stat(kubeconfig); err != nil {
 		out, err := s.Command(ctx, "kubeconfig").Output()
 		if err != nil {
@@ -63,5 +63,11 @@ func (s *Sandbox) Kubectl(ctx context.Context, args ...string) (string, error) {
 // Close stops what runs in the sandbox and removes all that it had.
 func (s *Sandbox) Close() error {
 	_, err := s.Run(context.Background(), "down")
-	return errors.Join(err, os.RemoveAll(s.state))
+	return errors.Join(err, s.state.remove())
 }
+
+// State is the state folder, which nothing else uses.
+func (s *Sandbox) State() string { return s.state.path }
+
+// Folder is the sandbox's own folder in there.
+func (s *Sandbox) Folder() string { return filepath.Join(s.state.path, "tripod", "sandboxes", s.Name) }

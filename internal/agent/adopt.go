@@ -20,16 +20,13 @@ func containers(found []marked) map[string]marked {
 			first[m.Pod] = m
 		}
 	}
-	swept := map[string]bool{}
 	for _, m := range found {
 		kept, alive := first[m.Pod]
-		if alive && kept.pid == m.pid {
-			continue
-		}
-		m.close()
-		if !alive && !swept[m.Pod] {
-			sweep(m.Manifests, m.Pod)
-			swept[m.Pod] = true
+		switch {
+		case !alive:
+			m.kill()
+		case kept.pid != m.pid:
+			m.close()
 		}
 	}
 	return first

@@ -3,9 +3,11 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -195,14 +197,18 @@ func (a *agent) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// endAll ends every pod and waits.
+// endAll ends every pod, in the order of lastFirst.
 func (a *agent) endAll() {
-	for _, l := range a.lives {
-		l.endSoon()
+	for _, key := range lastFirst(a.lives) {
+		a.lives[key].endSoon()
+		<-a.lives[key].done
 	}
-	for _, l := range a.lives {
-		<-l.done
-	}
+}
+
+// lastFirst is the order in which pods end together: one after the other, by name from the last. So the scheduler and the
+// controller-manager end before the apiserver, and that before etcd; an apiserver that has lost its etcd takes all of its grace.
+func lastFirst[T any](pods map[string]T) []string {
+	return slices.SortedFunc(maps.Keys(pods), func(a, b string) int { return strings.Compare(b, a) })
 }
 
 // endSoon lets a life end; it may be said twice.

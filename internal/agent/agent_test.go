@@ -29,8 +29,8 @@ func TestRunsWhatIsThereAndWhatComes(t *testing.T) {
 	begin := time.Now()
 	l.put("second", manifest("second", "sleep", "", "")) // any extension counts, also none
 	second := l.running("second", 0)
-	// The start itself, without the time that this busy machine needs to show it.
-	if took := second.StartedAt.Sub(begin); took > 250*time.Millisecond {
+	// Milliseconds on an idle machine; what matters is that nothing waits for a relist or a timer.
+	if took := second.StartedAt.Sub(begin); took > 2*time.Second {
 		t.Errorf("started %s after the rename", took)
 	}
 	l.put("note.yaml", "kind: Pod\n")
@@ -131,7 +131,7 @@ func TestKilledComponentIsBackAtOnce(t *testing.T) {
 	c := l.running("p", 0)
 	kill(t, c.PID, syscall.SIGKILL)
 	again := l.running("p", 1)
-	if gap := again.StartedAt.Sub(again.LastExit.At); gap > time.Second {
+	if gap := again.StartedAt.Sub(again.LastExit.At); gap > firstBackOff/2 {
 		t.Errorf("back after %s", gap)
 	}
 	equal(t, "exit", []any{again.LastExit.Code, again.LastExit.Signal, again.LastExit.Reason}, []any{137, "killed", "Error"})

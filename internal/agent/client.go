@@ -36,6 +36,9 @@ func (r *Refused) Error() string {
 	return fmt.Sprintf("the agent does not run %s: %s", r.File, strings.Join(problems, "; "))
 }
 
+// Is says that the runner refuses the manifest.
+func (r *Refused) Is(target error) bool { return target == host.ErrRefused }
+
 // Start makes the agent list its manifests now. Starting the agent itself is StartDaemon's.
 func (c Client) Start(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/nudge", nil)

@@ -10,9 +10,9 @@
 // What a manifest asks for and a plain process can not have is refused by the field's name, never ignored:
 // the fields that are honoured are one table (honour.go), and whatever else is set is a refusal.
 //
-// Files: source.go lists the directory and watch.go says when; manifest.go, honour.go and pod.go make a pod of a
-// file; life.go runs one pod from its first start to its end, by process.go, probe.go, backoff.go
-// and logbook.go; agent.go decides which lives there are; state.go, server.go and client.go tell about them.
-// The agent keeps nothing on disk that it could not do without: its processes carry their pod in their environment (marker.go),
-// by which the next agent finds them.
+// Files: source.go lists the directory and watch.go says when; manifest.go, honour.go and pod.go make a pod of
+// a file; life.go and attend.go run one pod from its first start to its end, with process.go, probe.go,
+// prober.go, backoff.go and logbook.go; agent.go decides which lives there are; state.go, server.go and
+// client.go tell about them; daemon.go and shutdown.go start and end an agent from outside. Processes carry
+// their pod in their environment (marker.go), by which the next agent finds and adopts them (adopt.go).
 package agent

@@ -133,13 +133,13 @@ func readEnd(path string, size int64) (data []byte, whole bool, err error) {
 	return data, from == 0, err
 }
 
-// tail is the last lines of a log, none if it can not be read.
+// tail is the last lines of a log, none if it can not be read. Blank ones do not count: etcd's usage, which it
+// prints below what is wrong with a flag, is mostly those.
 func tail(path string) []string {
 	data, _, err := readEnd(path, tailBytes)
-	data = bytes.TrimRight(data, "\n")
-	if err != nil || len(data) == 0 {
+	if err != nil || len(bytes.TrimSpace(data)) == 0 {
 		return nil
 	}
-	lines := strings.Split(string(data), "\n")
+	lines := slices.DeleteFunc(strings.Split(string(data), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
 	return lines[max(0, len(lines)-tailLines):]
 }

@@ -165,9 +165,7 @@ func (l *lab) clean() {
 		l.t.Error(err)
 	}
 	for _, m := range found {
-		_ = m.signal(syscall.SIGKILL)
-		m.wait()
-		m.close()
+		m.kill()
 	}
 	if err := os.RemoveAll(l.dir); err != nil {
 		l.t.Error(err)

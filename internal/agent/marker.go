@@ -118,17 +118,25 @@ func readStat(pid int) (start uint64, session int) {
 	return start, session
 }
 
-// sweep kills what a pod's first process left behind, as the end of a container does, and waits until it is gone.
-func sweep(manifests, pod string) {
-	found, err := scan(manifests)
+// sweep kills what a container left behind when its first process, which had the mark, has ended, and waits until it is gone. Its exec
+// probes are among it.
+func sweep(mark marker) {
+	found, err := scan(mark.Manifests)
 	if err != nil {
 		return
 	}
 	for _, m := range found {
-		if m.Pod == pod {
-			_ = m.signal(unix.SIGKILL)
-			m.wait()
+		if m.Pod == mark.Pod && (m.Probe || m.Hash == mark.Hash && m.Restarts == mark.Restarts) {
+			m.kill()
+		} else {
+			m.close()
 		}
-		m.close()
 	}
+}
+
+// kill ends the process and the handle.
+func (m marked) kill() {
+	_ = m.signal(unix.SIGKILL)
+	m.wait()
+	m.close()
 }

@@ -43,7 +43,8 @@ func mountProblems(paths map[string]string, mounts []corev1.VolumeMount) []Probl
 		case !known:
 			problems = append(problems, Problem{field + ".name", fmt.Sprintf("no hostPath volume is named %q", m.Name)})
 		case path != m.MountPath:
-			problems = append(problems, Problem{field + ".mountPath", fmt.Sprintf("%s is not the path on the host, %s: a plain process sees the host's own paths", m.MountPath, path)})
+			why := fmt.Sprintf("%s is not the path on the host, %s: a plain process sees the host's own paths", m.MountPath, path)
+			problems = append(problems, Problem{field + ".mountPath", why})
 		}
 	}
 	return problems

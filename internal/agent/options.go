@@ -59,7 +59,8 @@ func (o *Options) makeDirectories() error {
 		*path = real
 	}
 	if o.Manifests == o.State {
-		return fmt.Errorf("%s is both manifest and state directory\nhint: every file of a manifest directory is a manifest; take another --state", o.State)
+		return fmt.Errorf("%s is both manifest and state directory\n"+
+			"hint: every file of a manifest directory is a manifest; take another --state", o.State)
 	}
 	return nil
 }
@@ -70,7 +71,8 @@ func (o Options) socket() (string, error) {
 	}
 	path, err := filepath.Abs(o.Socket)
 	if err == nil && len(path) > maxSocketPath {
-		err = fmt.Errorf("path of the socket %s has %d bytes, more than %d\nhint: choose a shorter one with --socket", path, len(path), maxSocketPath)
+		err = fmt.Errorf("path of the socket %s has %d bytes, more than %d\n"+
+			"hint: choose a shorter one with --socket", path, len(path), maxSocketPath)
 	}
 	return path, err
 }

@@ -203,7 +203,8 @@ func portProblems(ports []corev1.ContainerPort) []Problem {
 	var problems []Problem
 	for i, port := range ports {
 		if port.HostPort != 0 && port.HostPort != port.ContainerPort {
-			problems = append(problems, Problem{fmt.Sprintf("spec.containers[0].ports[%d].hostPort", i), "must be the containerPort: a plain process has the host's network"})
+			field := fmt.Sprintf("spec.containers[0].ports[%d].hostPort", i)
+			problems = append(problems, Problem{field, "must be the containerPort: a plain process has the host's network"})
 		}
 	}
 	return problems

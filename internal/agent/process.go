@@ -51,7 +51,7 @@ func watchChild(cmd *exec.Cmd, mark marker) *process {
 	go func() {
 		err := cmd.Wait()
 		at := time.Now()
-		sweep(mark.Manifests, mark.Pod)
+		sweep(mark)
 		exited <- childExit(cmd.ProcessState, err, at).withLog(mark.Log)
 	}()
 	return &process{
@@ -84,8 +84,9 @@ func adopt(m marked) *process {
 	go func() {
 		m.wait()
 		at := time.Now()
-		sweep(m.Manifests, m.Pod)
-		end := ExitState{Code: -1, Reason: "Unknown", At: at, Message: "the exit code is not known: an earlier agent had started the process"}
+		sweep(m.marker)
+		end := ExitState{Code: -1, Reason: "Unknown", At: at}
+		end.Message = "the exit code is not known: an earlier agent had started the process"
 		exited <- end.withLog(m.Log)
 	}()
 	return &process{pid: m.pid, mark: m.marker, adopted: true, exited: exited, signal: m.signal}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tripod.dev/tripod/internal/host"
 )
@@ -115,6 +116,7 @@ func TestKilledAgentIsSucceeded(t *testing.T) {
 	l.gone(before["removed"].PID)
 	l.running("dies", 1)
 	l.running("family", 1)
+	l.logged("family", "child ")
 	if alive(child) {
 		t.Error("a child of a container that ended unseen is still there")
 	}
@@ -147,6 +149,33 @@ func TestShutdownWithoutAnAgentEndsWhatItLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "alive", alive(c.PID), false)
+}
+
+// Pods end one after the other, by name from the last, whether an agent is there or not.
+func TestShutdownEndsTheLastFirst(t *testing.T) {
+	t.Parallel()
+	for _, orphaned := range []bool{false, true} {
+		t.Run(fmt.Sprint("orphaned=", orphaned), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.put("a.yaml", manifest("a", "sleep", "", ""))
+			l.put("b.yaml", manifest("b", "stubborn", "", "terminationGracePeriodSeconds: 1\n"))
+			agent := l.daemon()
+			a, b := l.running("a", 0), l.running("b", 0)
+			l.logged("a", "ready")
+			l.logged("b", "stubborn")
+			if orphaned {
+				kill(t, agent, syscall.SIGKILL)
+				l.gone(agent)
+			}
+			done := make(chan error, 1)
+			go func() { done <- Shutdown(context.Background(), l.options) }()
+			time.Sleep(500 * time.Millisecond) // half of b's grace
+			equal(t, "alive in the meantime", []bool{alive(a.PID), alive(b.PID)}, []bool{true, true})
+			equal(t, "error", <-done, nil)
+			equal(t, "alive", []bool{alive(a.PID), alive(b.PID)}, []bool{false, false})
+		})
+	}
 }
 
 // A pod that is never restarted is not started again because its agent was.

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"sync"
 )
 
 // Shutdown ends the agent of the options and all its pods, and waits until they are gone. Where no agent is left, it
@@ -55,11 +54,10 @@ func (o Options) endOrphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var ending sync.WaitGroup
-	for _, m := range containers(found) {
-		ending.Go(func() { adopt(m).end(ctx.Done(), m.Grace) })
+	orphans := containers(found)
+	for _, pod := range lastFirst(orphans) {
+		adopt(orphans[pod]).end(ctx.Done(), orphans[pod].Grace)
 	}
-	ending.Wait()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("wait for the end of the pods: %w", err)
 	}

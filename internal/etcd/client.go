@@ -6,7 +6,9 @@ package etcd
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
@@ -58,14 +60,22 @@ func (m *Member) Close() error { return m.client.Close() }
 
 // handshake is one TLS connection to address, closed as soon as it stands.
 func handshake(address string, trust *tls.Config) func(context.Context) error {
-	dialer := tls.Dialer{Config: trust}
+	trust = trust.Clone()
+	trust.ServerName, _, _ = net.SplitHostPort(address)
 	return func(ctx context.Context) error {
 		ctx, stop := context.WithTimeout(ctx, readTimeout)
 		defer stop()
-		conn, err := dialer.DialContext(ctx, "tcp", address)
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err != nil {
+			return fmt.Errorf("connecting to etcd: %w", err)
+		}
+		defer conn.Close()
+		switch err := tls.Client(conn, trust).HandshakeContext(ctx); {
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("etcd at %s accepts connections, but does not answer; one that starts serves nobody before it reaches a majority of its members", address)
+		case err != nil:
 			return fmt.Errorf("connecting to etcd at %s: %w", address, err)
 		}
-		return conn.Close()
+		return nil
 	}
 }

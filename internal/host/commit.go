@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 )
 
@@ -20,22 +21,45 @@ import (
 // A symlink at a file's place is replaced, not followed: what it points at may be somebody
 // else's. Give a key before its certificate: ReadPair counts on that order.
 func (h *Host) Commit(ctx context.Context, files ...File) error {
-	for i, f := range files {
-		err := ctx.Err()
-		if err == nil {
-			err = h.stage(f)
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("write %s: %w", f.Path, explain(err, f.Path)), h.unstage(files[:i+1]))
-		}
-		Killpoint("staged " + f.Path)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	if err := h.stageAll(files); err != nil {
+		return err
+	}
+	Killpoint("staged")
 	if err := h.rename(files); err != nil {
 		return err
 	}
 	err := h.syncDirs(files)
 	Killpoint("committed")
 	return err
+}
+
+// stageAll stages the files side by side: the file system syncs many together nearly as fast as one.
+func (h *Host) stageAll(files []File) error {
+	made, errs := make([]bool, len(files)), make([]error, len(files))
+	var all sync.WaitGroup
+	for i, f := range files {
+		all.Go(func() {
+			var err error
+			if made[i], err = h.stage(f); err != nil {
+				errs[i] = fmt.Errorf("write %s: %w", f.Path, explain(err, f.Path))
+			}
+		})
+	}
+	all.Wait()
+	failed := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	if failed < 0 {
+		return nil
+	}
+	var mine []File
+	for i, f := range files {
+		if made[i] {
+			mine = append(mine, f)
+		}
+	}
+	return errors.Join(errs[failed], h.unstage(mine))
 }
 
 // rename puts staged files in their places. From here on nothing stops on a cancelled
@@ -51,27 +75,28 @@ func (h *Host) rename(files []File) error {
 	return nil
 }
 
-// stage writes f beside its place. What an earlier, killed commit staged with the same
-// content is kept: it may be the only copy of the certificate of a key that is in place.
-func (h *Host) stage(f File) error {
+// stage writes f beside its place; made says that something lies there now that has to go if the set fails.
+// What an earlier, killed commit staged with the same content is kept, whatever happens: it may be the
+// only copy of the certificate of a key that is in place.
+func (h *Host) stage(f File) (made bool, err error) {
 	name := h.Path(stagedName(f.Path))
 	if f.Link == "" && sameFile(name, f) {
-		return syncFile(name)
+		return false, syncFile(name)
 	}
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return false, err
 	}
 	if f.Link != "" {
-		return os.Symlink(f.Link, name)
+		return true, os.Symlink(f.Link, name)
 	}
 	// Exclusive: whoever put a link there in between must not choose where we write.
 	// 0600 until it is whole: the mode asked for may be wider.
 	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return false, err
 	}
 	_, err = out.Write(f.Data)
-	return errors.Join(err, out.Chmod(f.Mode), out.Sync(), out.Close())
+	return true, errors.Join(err, out.Chmod(f.Mode), out.Sync(), out.Close())
 }
 
 func sameFile(name string, f File) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ const (
 	tailBytes = 32 << 10
 )
 
-// tailCRILog is the last lines that a container wrote, from the file in which the runtime
+// tailCRILog is the last lines, without blank ones, that a container wrote, from the file in which the runtime
 // keeps them; none if it can not be read. The file's format is the CRI's: time, stream,
 // F for a whole line or P for a part of one, text.
 func (h *Host) tailCRILog(path string) []string {
@@ -62,8 +63,8 @@ func parseCRILog(data []byte) []string {
 		lines = append(lines, part.String())
 		part.Reset()
 	}
-	if part.Len() > 0 {
-		lines = append(lines, part.String())
-	}
+	lines = append(lines, part.String())
+	// etcd's usage, which it prints below what is wrong with a flag, is mostly blank lines.
+	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.TrimSpace(line) == "" })
 	return lines[max(0, len(lines)-tailLines):]
 }

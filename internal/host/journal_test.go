@@ -14,7 +14,7 @@ func TestJournal(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	done := Entry{Time: at, Verb: "init", Phase: "certs", Changes: []string{"create ca.crt"}, Status: "done"}
-	line := `{"time":"2026-01-02T03:04:05Z","verb":"init","phase":"certs","change":"create ca.crt","status":"done"}` + "\n"
+	line := `{"time":"2026-01-02T03:04:05Z","verb":"init","phase":"certs","changes":["create ca.crt"],"status":"done"}` + "\n"
 	for name, tt := range map[string]struct {
 		before string
 		want   []Entry

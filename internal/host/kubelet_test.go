@@ -27,6 +27,22 @@ type fakeRuntime struct {
 	sandboxes  []*runtimeapi.PodSandbox
 	containers []*runtimeapi.ContainerStatus // in the order of their making
 	images     []string
+	ended      []string
+}
+
+func (f *fakeRuntime) StopContainer(_ context.Context, r *runtimeapi.StopContainerRequest) (*runtimeapi.StopContainerResponse, error) {
+	f.ended = append(f.ended, fmt.Sprintf("stop container %s, %d s", r.GetContainerId(), r.GetTimeout()))
+	return &runtimeapi.StopContainerResponse{}, nil
+}
+
+func (f *fakeRuntime) StopPodSandbox(_ context.Context, r *runtimeapi.StopPodSandboxRequest) (*runtimeapi.StopPodSandboxResponse, error) {
+	f.ended = append(f.ended, "stop sandbox "+r.GetPodSandboxId())
+	return &runtimeapi.StopPodSandboxResponse{}, nil
+}
+
+func (f *fakeRuntime) RemovePodSandbox(_ context.Context, r *runtimeapi.RemovePodSandboxRequest) (*runtimeapi.RemovePodSandboxResponse, error) {
+	f.ended = append(f.ended, "remove sandbox "+r.GetPodSandboxId())
+	return &runtimeapi.RemovePodSandboxResponse{}, nil
 }
 
 func (f *fakeRuntime) ListPodSandbox(_ context.Context, r *runtimeapi.ListPodSandboxRequest) (*runtimeapi.ListPodSandboxResponse, error) {
@@ -197,6 +213,30 @@ func TestKubeletErrors(t *testing.T) {
 	}
 }
 
+func TestForget(t *testing.T) {
+	t.Parallel()
+	f := &fakeRuntime{
+		sandboxes: []*runtimeapi.PodSandbox{sandbox("s", "etcd-node-1", "r1", 1, runtimeapi.PodSandboxState_SANDBOX_READY)},
+		containers: []*runtimeapi.ContainerStatus{{Id: "c1", State: runtimeapi.ContainerState_CONTAINER_EXITED},
+			{Id: "c2", State: runtimeapi.ContainerState_CONTAINER_RUNNING}},
+	}
+	k := serve(t, f, true)
+	if err := k.end(t.Context(), "s", "etcd"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"stop container c2, 30 s", "stop sandbox s", "remove sandbox s"}, f.ended); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	k.host = Open("/") // to find whose healthz it is: this test's, no kubelet's, and so left alone
+	err := k.Forget(t.Context(), "etcd")
+	if err == nil || !strings.HasPrefix(err.Error(), "start the kubelet anew: ") {
+		t.Errorf("error %v", err)
+	}
+	if err := k.Forget(t.Context(), "kube-scheduler"); err != nil {
+		t.Errorf("a pod that is not there: %v", err)
+	}
+}
+
 func TestImages(t *testing.T) {
 	t.Parallel()
 	k := serve(t, &fakeRuntime{images: []string{"a"}}, true)
@@ -229,7 +269,7 @@ func TestParseCRILog(t *testing.T) {
 		want []string
 	}{
 		"empty":        {"", nil},
-		"lines":        {"t stderr F a b\nt stdout F \nt stderr F c\n", []string{"a b", "", "c"}},
+		"lines":        {"t stderr F a b\nt stdout F \nt stderr F c\n", []string{"a b", "c"}},
 		"parts":        {"t stderr P long \nt stderr P er \nt stderr F end\n", []string{"long er end"}},
 		"open at end":  {"t stderr P half", []string{"half"}},
 		"no CRI lines": {"nonsense\n", nil},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,15 @@ func (l Listener) String() string {
 		return "a process of another user"
 	}
 	return fmt.Sprintf("%s (pid %d)", l.Process, l.PID)
+}
+
+// Holders are those that are, now, in the way of one who wants to listen at addr.
+func (h *Host) Holders(addr netip.AddrPort) []Listener {
+	// A table that can't be read names nobody.
+	found, _ := h.listeners([]uint16{addr.Port()})
+	return slices.DeleteFunc(found[addr.Port()], func(l Listener) bool {
+		return !addr.Addr().IsUnspecified() && !l.Addr.Addr().IsUnspecified() && l.Addr.Addr() != addr.Addr()
+	})
 }
 
 // listening is TCP_LISTEN of net/tcp_states.h as the tables in /proc/net have it.

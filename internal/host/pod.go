@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -53,19 +52,11 @@ func (k *Kubelet) Pod(ctx context.Context, component string) (Running, error) {
 
 // sandbox is the newest of the component's pod, nil if there is none.
 func (k *Kubelet) sandbox(ctx context.Context, component string) (*runtimeapi.PodSandbox, error) {
-	reply, err := k.cri.ListPodSandbox(ctx, &runtimeapi.ListPodSandboxRequest{
-		Filter: &runtimeapi.PodSandboxFilter{LabelSelector: map[string]string{
-			podNamespaceLabel: "kube-system",
-			podNameLabel:      component + "-" + strings.ToLower(k.o.Node),
-		}},
-	})
-	if err != nil {
-		return nil, k.criError(err)
+	all, err := k.sandboxes(ctx, component)
+	if err != nil || len(all) == 0 {
+		return nil, err
 	}
-	if len(reply.GetItems()) == 0 {
-		return nil, nil
-	}
-	return slices.MaxFunc(reply.GetItems(), func(a, b *runtimeapi.PodSandbox) int {
+	return slices.MaxFunc(all, func(a, b *runtimeapi.PodSandbox) int {
 		return cmp.Compare(a.GetCreatedAt(), b.GetCreatedAt())
 	}), nil
 }

@@ -2,8 +2,12 @@ package host
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrRefused is a manifest that its runner does not run.
+var ErrRefused = errors.New("manifest refused")
 
 // Runner is who runs the static pods of a manifest directory: the Kubelet, or the embedded agent.
 type Runner interface {
@@ -11,6 +15,7 @@ type Runner interface {
 	Start(ctx context.Context) error
 	// Pod is what runs now for the static pod named component ("etcd"). The zero Running
 	// without an error means that nothing of it has been seen yet and nothing is known to be wrong.
+	// An error that is ErrRefused will stay as long as the manifest does.
 	Pod(ctx context.Context, component string) (Running, error)
 	// Alive is nil if the runner answers (the kubelet's healthz, the agent's socket).
 	Alive(ctx context.Context) error

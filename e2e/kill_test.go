@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tripod.dev/tripod/e2e/lab"
+)
+
+// drill says whether to be thorough: every step boundary and twenty random moments instead of three of each.
+func drill() bool { return os.Getenv("TRIPOD_DRILL") != "" }
+
+// tripod init can be killed at any boundary between its steps, and run again finishes the job.
+func TestKillAtBoundary(t *testing.T) {
+	boundaries := listBoundaries(t)
+	t.Logf("%d boundaries", len(boundaries))
+	for i, name := range boundaries {
+		if !drill() && i%(len(boundaries)/3) != len(boundaries)/6 {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, lab.Machine{})
+			cmd := initCommand(t, n, fmt.Sprintf("TRIPOD_KILL_AT=%d", i+1))
+			out, err := cmd.CombinedOutput()
+			if exitCode(err) != -1 {
+				t.Fatalf("tripod was not killed: %v\n%s", err, out)
+			}
+			wantRecovery(t, n)
+		})
+	}
+}
+
+// listBoundaries has tripod name the boundaries of one undisturbed init.
+func listBoundaries(t *testing.T) []string {
+	t.Helper()
+	n := newNode(t, lab.Machine{})
+	list := filepath.Join(t.TempDir(), "boundaries")
+	if out, err := initCommand(t, n, "TRIPOD_KILL_LIST="+list).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	data, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(data)) {
+		names = append(names, strings.TrimSpace(line))
+	}
+	if len(names) < 10 {
+		t.Fatalf("only %d boundaries:\n%s", len(names), data)
+	}
+	return names
+}
+
+// initCommand is tripod init by the binary that can kill itself.
+func initCommand(t *testing.T, n *lab.Node, env string) *exec.Cmd {
+	t.Helper()
+	cmd := n.Command(t.Context(), "tripod-killpoint", lab.TripodInit(n.Version)...)
+	cmd.Env = append(cmd.Env, env)
+	return cmd
+}
+
+// tripod init can be killed at any moment, and run again finishes the job.
+func TestKillAtRandom(t *testing.T) {
+	const longest = 8 * time.Second // about what init takes
+	rounds := 3
+	if drill() {
+		rounds = 20
+	}
+	for range rounds {
+		moment := rand.N(longest)
+		t.Run(moment.String(), func(t *testing.T) {
+			n := newNode(t, lab.Machine{})
+			ctx, cancel := context.WithTimeout(t.Context(), moment)
+			defer cancel()
+			_ = n.Command(ctx, "tripod", lab.TripodInit(n.Version)...).Run()
+			wantRecovery(t, n)
+		})
+	}
+}
+
+// tripod sandbox up can be killed at any moment too, and neither doubles nor loses a process.
+func TestKillSandboxUp(t *testing.T) {
+	const longest = 5 * time.Second
+	rounds := 2
+	if drill() {
+		rounds = 20
+	}
+	l := newLab(t)
+	for range rounds {
+		moment := rand.N(longest)
+		t.Run(moment.String(), func(t *testing.T) {
+			s, err := l.NewSandbox("killed")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), moment)
+			defer cancel()
+			_ = s.Command(ctx, "up", "--bin-dir", l.Components(lab.Default)).Run()
+			must(t)(s.Run(t.Context(), "up", "--bin-dir", l.Components(lab.Default)))
+			wantReady(t, s.Kubectl)
+			for _, component := range componentNames {
+				if found := processesBelow(t, l.Component(lab.Default, component)+"\x00"); len(found) != 1 {
+					t.Errorf("%d processes of %s:\n%s", len(found), component, strings.Join(found, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// wantRecovery runs tripod init again where it was killed: it must end with the healthy master that an undisturbed init
+// makes, and keep the CA if there was one.
+func wantRecovery(t *testing.T, n *lab.Node) {
+	t.Helper()
+	before, _ := os.ReadFile(n.Path("/etc/kubernetes/pki/ca.crt"))
+	t.Log(initMaster(t, n))
+	wantReady(t, n.Kubectl)
+	wantPairs(t, n.Path("/etc/kubernetes/pki"))
+	after, err := os.ReadFile(n.Path("/etc/kubernetes/pki/ca.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before != nil && string(before) != string(after) {
+		t.Error("the CA is another one")
+	}
+	var left []string
+	for path := range snapshot(t, n) {
+		if strings.HasPrefix(filepath.Base(path), ".") {
+			left = append(left, path)
+		}
+	}
+	if diff := cmp.Diff([]string(nil), left); diff != "" {
+		t.Errorf("staged files are left:\n%s", diff)
+	}
+}
+
+// wantPairs wants each certificate to be that of its key.
+func wantPairs(t *testing.T, pki string) {
+	t.Helper()
+	pairs := 0
+	err := filepath.WalkDir(pki, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".crt" {
+			return err
+		}
+		pairs++
+		if _, err := tls.LoadX509KeyPair(path, strings.TrimSuffix(path, ".crt")+".key"); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pairs < 10 {
+		t.Errorf("only %d certificates", pairs)
+	}
+}

@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"tripod.dev/tripod/e2e/lab"
+)
+
+// What a user of `make up` gets: a healthy master whose data and whose work go on whatever is killed.
+func TestSandbox(t *testing.T) {
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			s := newSandbox(t, "one", version)
+			wantReady(t, s.Kubectl)
+			wantVersion(t, s.Kubectl, version)
+			writeConfigMap(t, s.Kubectl, "kept")
+			for _, component := range componentNames {
+				killInSandbox(t, s, component)
+				wantConfigMap(t, s.Kubectl, "kept")
+			}
+			wantLeases(t, s.Kubectl)
+			wantReady(t, s.Kubectl)
+		})
+	}
+}
+
+func wantVersion(t *testing.T, k kubectl, version string) {
+	t.Helper()
+	out := must(t)(k(t.Context(), "get", "--raw=/version"))
+	if !strings.Contains(out, fmt.Sprintf("%q", version)) {
+		t.Errorf("the apiserver is not %s:\n%s", version, out)
+	}
+}
+
+// killInSandbox ends a component as kill -9 does, and waits until the agent has brought it back.
+func killInSandbox(t *testing.T, s *lab.Sandbox, component string) {
+	t.Helper()
+	before := running(t, s)[component]
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatalf("kill %s: %v", component, err)
+	}
+	until(t, component+" comes back", func(context.Context) error {
+		if now := running(t, s)[component]; now.State != "running" || now.PID == before.PID {
+			return fmt.Errorf("it is %s, pid %d", now.State, now.PID)
+		}
+		return nil
+	})
+}
+
+// row is what sandbox status says of a component.
+type row struct {
+	Component, State string
+	PID, Restarts    int
+}
+
+func running(t *testing.T, s *lab.Sandbox) map[string]row {
+	t.Helper()
+	var status struct{ Components []row }
+	out, err := s.Command(t.Context(), "status", "-o", "json").Output()
+	if err == nil {
+		err = json.Unmarshal(out, &status)
+	}
+	if err != nil {
+		t.Fatalf("sandbox status: %v\n%s", err, out)
+	}
+	all := map[string]row{}
+	for _, r := range status.Components {
+		all[r.Component] = r
+	}
+	return all
+}
+
+// `make up` again says at once that all is well, and touches nothing.
+func TestSandboxUpAgain(t *testing.T) {
+	s := newSandbox(t, "again", lab.Default)
+	before := running(t, s)
+	began := time.Now()
+	must(t)(s.Run(t.Context(), "up"))
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("a second up took %s", took)
+	}
+	if diff := cmp.Diff(before, running(t, s)); diff != "" {
+		t.Errorf("a second up changed what runs (-before +after):\n%s", diff)
+	}
+}
+
+// A sandbox that is brought down leaves neither a process nor a file.
+func TestSandboxDown(t *testing.T) {
+	s := newSandbox(t, "down", lab.Default)
+	must(t)(s.Run(t.Context(), "down"))
+	if left := processesBelow(t, s.State()); len(left) > 0 {
+		t.Errorf("still running:\n%s", strings.Join(left, "\n"))
+	}
+	if _, err := os.Stat(s.Folder()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s: %v", s.Folder(), err)
+	}
+	must(t)(s.Run(t.Context(), "down"))
+}
+
+// Two sandboxes come up side by side on the standard ports, and know nothing of each other.
+func TestTwoSandboxes(t *testing.T) {
+	l := newLab(t)
+	boxes := make([]*lab.Sandbox, 2)
+	for i, name := range []string{"left", "right"} {
+		s, err := l.NewSandbox(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		boxes[i] = s
+	}
+	var ups errgroup.Group
+	for _, s := range boxes {
+		ups.Go(func() error {
+			_, err := s.Run(t.Context(), "up", "--bin-dir", l.Components(lab.Default))
+			return err
+		})
+	}
+	if err := ups.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range boxes {
+		writeConfigMap(t, s.Kubectl, s.Name)
+	}
+	wantConfigMap(t, boxes[0].Kubectl, "left")
+	must(t)(boxes[0].Run(t.Context(), "down"))
+	wantConfigMap(t, boxes[1].Kubectl, "right")
+}

@@ -1,0 +1,112 @@
+package etcd
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tripod.dev/tripod/certs"
+)
+
+// A server is a real etcd process with TLS, its files and its URLs.
+type server struct {
+	dir, client, peer string
+	pki               map[string]certs.Pair
+	process           *os.Process
+}
+
+// start runs etcd, with further members in its initial cluster that do not exist.
+func start(t *testing.T, absent ...string) *server {
+	t.Helper()
+	binary, err := filepath.Abs("../../bin/components/v1.36.3/etcd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(binary); err != nil {
+		t.Skipf("SKIPPED: there is no %s (make components builds it)", binary)
+	}
+	s := &server{dir: t.TempDir(), client: freeURL(t), peer: freeURL(t), pki: issue(t)}
+	for name, data := range map[string][]byte{"ca.crt": s.pki["ca"].CertPEM(), "server.crt": s.pki["server"].CertPEM(), "server.key": key(t, s.pki["server"])} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(binary, "--name=a", "--data-dir=data", "--unsafe-no-fsync", "--initial-cluster="+strings.Join(append(absent, "a="+s.peer), ","),
+		"--listen-client-urls="+s.client, "--advertise-client-urls="+s.client, "--listen-peer-urls="+s.peer, "--initial-advertise-peer-urls="+s.peer,
+		"--cert-file=server.crt", "--key-file=server.key", "--trusted-ca-file=ca.crt", "--client-cert-auth=true",
+		"--peer-cert-file=server.crt", "--peer-key-file=server.key", "--peer-trusted-ca-file=ca.crt", "--log-level=error")
+	cmd.Dir, cmd.Stderr = s.dir, t.Output()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	s.process = cmd.Process
+	return s
+}
+
+// freeURL is an address that nobody listens at just now.
+func freeURL(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "https://" + l.Addr().String()
+}
+
+func issue(t *testing.T) map[string]certs.Pair {
+	t.Helper()
+	usages := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	leaf := certs.Spec{CommonName: "a", IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Usages: usages, Algorithm: certs.ECDSAP256, Validity: time.Hour}
+	ca := certs.Spec{CommonName: "ca", CA: true, Algorithm: certs.ECDSAP256, Validity: time.Hour}
+	pairs, err := certs.Fill([]certs.Request{{Name: "ca", Spec: ca}, {Name: "other", Spec: ca}, {Name: "server", Spec: leaf, Issuer: "ca"}}, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pairs
+}
+
+func key(t *testing.T, p certs.Pair) []byte {
+	t.Helper()
+	data, err := p.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// trust is a client of the server's that believes the authority of that name.
+func (s *server) trust(authority string) *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AddCert(s.pki[authority].Cert)
+	p := s.pki["server"]
+	return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert.Raw}, PrivateKey: p.Key}}}
+}
+
+// dialed is a connection to the server, made as soon as it answers.
+func (s *server) dialed(t *testing.T) *Member {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		m, err := Dial(t.Context(), s.client, s.trust("ca"))
+		if err == nil {
+			t.Cleanup(func() { _ = m.Close() })
+			return m
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
