@@ -24,7 +24,7 @@ func TestCauses(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := failingInit(t, n, "--ignore-preflight-errors=Port-2380")
-		wantCause(t, out, "container etcd", "exit code 1", "2380: bind: address already in use", "held by hold")
+		wantCause(t, out, "container etcd", "exit code 1", "2380: bind: address already in use", "hold (pid")
 		wantNamedSoon(t, n, out)
 	})
 	t.Run("bad flag", func(t *testing.T) {

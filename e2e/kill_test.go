@@ -23,7 +23,11 @@ func drill() bool { return os.Getenv("TRIPOD_DRILL") != "" }
 
 // tripod init can be killed at any boundary between its steps, and run again finishes the job.
 func TestKillAtBoundary(t *testing.T) {
-	boundaries := listBoundaries(t)
+	var boundaries []string
+	t.Run("undisturbed", func(t *testing.T) { boundaries = listBoundaries(t) })
+	if len(boundaries) == 0 {
+		return
+	}
 	t.Logf("%d boundaries", len(boundaries))
 	for i, name := range boundaries {
 		if !drill() && i%(len(boundaries)/3) != len(boundaries)/6 {

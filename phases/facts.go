@@ -28,6 +28,8 @@ type Facts struct {
 	Inputs map[string][]byte
 	// Running is what runs now, by component.
 	Running map[string]host.Running
+	// Administrators says that the cluster lets the group of admin.conf in.
+	Administrators bool
 	// Alive says that whoever runs the pods (kubelet or agent) answers.
 	Alive bool
 	// ProxyEnv are the proxy variables of tripod's own environment, which the components inherit as with kubeadm.

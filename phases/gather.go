@@ -34,7 +34,11 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	all.Go(func() (err error) { f.PKI, err = gatherPKI(s.Host, c, f); return err })
 	all.Go(func() (err error) { f.Survey, err = s.Host.Survey(ctx, ask(c, rootless)); return err })
 	all.Go(func() error { f.Running, f.Alive = running(ctx, s.Runner); return nil })
-	return f, all.Wait()
+	if err := all.Wait(); err != nil {
+		return f, err
+	}
+	f.Administrators = Master{Config: c, Facts: f}.hasAdministrators(ctx)
+	return f, nil
 }
 
 func gatherPKI(h *host.Host, c config.Config, f Facts) (PKI, error) {

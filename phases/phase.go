@@ -70,7 +70,7 @@ func Init() []Phase {
 			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
 		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
 			Proof: Proof{Component: "kube-scheduler", Attempt: proveScheduler}},
-		{Name: proveEverything, About: "all four once more, each at its own address",
+		{Name: proveEverything, About: "let the administrators in, look at all four once more", Want: administrators,
 			Proof: Proof{Attempt: proveAll}},
 	}
 }

@@ -103,12 +103,16 @@ func (m Master) has(path string) bool {
 	return ours || theirs
 }
 
-// prove marks the steps whose proof nobody can give: no kubelet or agent runs, and none is started.
+// prove marks the steps whose proof nobody can give: no kubelet or agent runs, and none is started. Where there will
+// be no apiserver, objects can't be applied either.
 func prove(steps []Step, m Master) []Step {
 	runner := m.Alive
 	for i, s := range steps {
 		runner = runner || s.Phase == "kubelet-start"
 		steps[i].Unproved = s.Proof.Attempt != nil && !runner
+		if steps[i].Unproved && s.Proof.Component == "" {
+			steps[i].Changes = nil
+		}
 	}
 	return steps
 }

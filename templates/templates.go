@@ -1,4 +1,4 @@
-// Package templates holds the manifests of the four components as text/templates. Each reads as
+// Package templates holds the manifests of the four components as text/templates, and objects of the cluster. Each reads as
 // the YAML that it becomes: flags are in the order of their names, a value is placed between
 // double quotes, or bare where it is a number, and what is more than an if or a range is computed
 // by the component's file in phases. The package knows no values and renders nothing.
@@ -32,3 +32,9 @@ func ControllerManager() string { return common + controllerManager }
 
 // Scheduler is the template of kube-scheduler.yaml.
 func Scheduler() string { return common + scheduler }
+
+//go:embed cluster-admins.yaml
+var clusterAdmins []byte
+
+// ClusterAdmins is the ClusterRoleBinding that makes the group of admin.conf what its name says. It has no values.
+func ClusterAdmins() []byte { return clusterAdmins }

@@ -60,7 +60,7 @@ func (c *checks) e2e(args ...string) {
 		os.Setenv("TRIPOD_DRILL", "1")
 	}
 	// One after the other: each wants the whole machine, and has seconds to keep.
-	c.goTest(c.e2eDir(), append(args, "-p=1", "./...")...)
+	c.goTest(c.e2eDir(), append(args, "-count=1", "-p=1", "./...")...)
 }
 
 func (c *checks) e2eDir() string { return filepath.Join(c.root, "e2e") }
