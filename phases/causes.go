@@ -26,7 +26,7 @@ func causes() []cause {
 		{`listen tcp (\S*):\d+: bind: cannot assign requested address`, "%s is not an address of this machine", true},
 		{`(?:unknown flag: |flag provided but not defined: )(\S+)`, "this version does not know %s: take it out of extraArgs or of the patch", true},
 		{`(unrecognized feature gate: \w+)`, "%s: take it out of extraArgs or of the patch", true},
-		{`(invalid argument .* for .* flag|invalid value .* for flag \S+)`, "%s: correct it in extraArgs or in the patch", true},
+		{`(invalid argument .* for .* flag|invalid value .* for flag [^\s:]+)`, "%s: correct it in extraArgs or in the patch", true},
 		{`failed to verify flags: (.*)`, "%s: correct it in extraArgs or in the patch", true},
 		{`(couldn't find local name .*|member \S+ has already been bootstrapped)`, "the data directory is another member's (%s): look at it, move it away if nobody needs it", true},
 		{`(invalid database|both meta pages are invalid)`, "etcd's data is damaged (%s): restore a snapshot, or move the data directory away if nobody needs it", true},

@@ -77,7 +77,11 @@ func newStage(t testing.TB, documents string) stage {
 		Root: t.TempDir(), Loopback: netip.MustParseAddr("127.66.0.1"), AdvertiseAddress: "127.66.0.1",
 		NodeName: "node-1", KubernetesVersion: "v1.36.3",
 	}
-	c, _, err := config.Load([]byte(documents), "test.yaml", o, config.Machine{Hostname: "node-1"})
+	source := ""
+	if documents != "" {
+		source = "test.yaml"
+	}
+	c, _, err := config.Load([]byte(documents), source, o, config.Machine{Hostname: "node-1"})
 	if err != nil {
 		t.Fatal(err)
 	}

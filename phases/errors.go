@@ -2,6 +2,7 @@ package phases
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"tripod.dev/tripod/internal/host"
@@ -35,17 +36,14 @@ type UnhealthyError struct {
 }
 
 func (e *UnhealthyError) Error() string {
-	text := fmt.Sprintf("%s is not healthy after %s", e.Component, e.After.Round(100*time.Millisecond))
-	if e.Exit != nil {
-		text = ending(e.Component, *e.Exit)
-	}
-	if e.Line != "" {
-		text += ": " + e.Line
-	}
+	var parts []string
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		parts = append(parts, fmt.Sprintf("%s is not healthy after %s: %v", e.Component, e.After.Round(100*time.Millisecond), e.Err))
 	}
-	return text + hintLine(e.Hint)
+	if e.Exit != nil {
+		parts = append(parts, strings.TrimSuffix(ending(e.Component, *e.Exit)+": "+e.Line, ": "))
+	}
+	return strings.Join(parts, "; ") + hintLine(e.Hint)
 }
 
 func (e *UnhealthyError) Unwrap() error { return e.Err }

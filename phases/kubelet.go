@@ -26,7 +26,20 @@ func kubeletIdentity(m Master) ([]Change, error) {
 		changes = append(changes, write(m, files...)...)
 	}
 	conf, err := kubeconfigFile(kubeletConf)(m)
-	return append(changes, conf...), err
+	if err != nil {
+		return nil, err
+	}
+	serving, err := kubeletServes(m)
+	return slices.Concat(changes, conf, serving), err
+}
+
+// kubeletServes wants a serving certificate where the kubelet would sign one for itself, unless the user has other plans.
+func kubeletServes(m Master) ([]Change, error) {
+	_, issued := m.PKI.Pairs[kubeletServing]
+	if !issued || m.Rootless || m.Config.Kubelet["serverTLSBootstrap"] == true || m.Config.Kubelet["tlsCertFile"] != nil {
+		return nil, nil
+	}
+	return pair(kubeletServing)(m)
 }
 
 // kubeletClientFiles are the file with the kubelet's client certificate and key, named after

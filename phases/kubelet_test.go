@@ -24,6 +24,7 @@ func freshMaster(change ...func(*Master)) Master {
 	c.Init.NodeRegistration.CRISocket = socket
 	m := Master{Config: c, Facts: Facts{Now: pkiNow, PKI: constantPKI(c), Files: map[string]host.File{}, Manifests: map[string][]byte{}}}
 	m.PKI.KubeletClient = []byte("certificate and key")
+	delete(m.PKI.Pairs, kubeletServing) // is the kubelet's own; TestKubeletServes has one
 	m.Survey = host.Survey{
 		Hostname: "node-1", CPUs: 2, MemoryMiB: 4096, Kernel: "6.1.0-18-amd64", Cgroup: host.Cgroup{Version: 2}, IPForward4: true,
 		Systemd: true, Service: host.Service{Installed: true, Enabled: true},
@@ -252,4 +253,36 @@ func TestKubeletClientFileReplaced(t *testing.T) {
 	if len(files) != 2 || files[1].Link != filepath.Base(files[0].Path) || !bytes.Equal(files[0].Data, m.PKI.KubeletClient) {
 		t.Errorf("got %v", files)
 	}
+}
+
+// TestKubeletServes: the kubelet gets a serving certificate unless it has one, or has been told of another way.
+func TestKubeletServes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*Master)
+		want   int
+	}{
+		"fresh":               {func(*Master) {}, 1},
+		"signed by requests":  {func(m *Master) { m.Config.Kubelet = map[string]any{"serverTLSBootstrap": true} }, 0},
+		"the user's own":      {func(m *Master) { m.Config.Kubelet = map[string]any{"tlsCertFile": "/x.crt"} }, 0},
+		"no kubelet":          {func(m *Master) { m.Rootless = true }, 0},
+		"the kubelet has one": {func(m *Master) { applied(*m, mustChange(t, kubeletServes, *m)) }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := freshMaster(func(m *Master) { m.PKI = drawPKI(t, m.Config) }, tt.change)
+			if changes := mustChange(t, kubeletServes, m); len(changes) != tt.want {
+				t.Errorf("%v, want %d changes", changes, tt.want)
+			}
+		})
+	}
+}
+
+func mustChange(t *testing.T, want func(Master) ([]Change, error), m Master) []Change {
+	t.Helper()
+	changes, err := want(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return changes
 }

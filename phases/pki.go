@@ -17,6 +17,8 @@ const (
 	clusterCA    = "ca"
 	frontProxyCA = "front-proxy-ca"
 	etcdCA       = "etcd/ca"
+	// kubeletServing lies where the kubelet looks for it.
+	kubeletServing = "kubelet"
 
 	adminConf             = "admin.conf"
 	superAdminConf        = "super-admin.conf"
@@ -35,8 +37,8 @@ type certificate struct {
 
 // pkiRequests are the certificates of a master as kubeadm makes them (cmd/kubeadm/app/phases:
 // certs/certlist.go, kubeconfig/kubeconfig.go), and serving certificates of the controller-manager
-// and the scheduler, by which their health can be asked for over verified TLS. Authorities come
-// before what they sign.
+// and the scheduler, by which their health can be asked for over verified TLS, and of the kubelet, which
+// otherwise draws an RSA key before it does anything else. Authorities come before what they sign.
 func pkiRequests(c config.Config) []certs.Request {
 	node := c.Init.NodeRegistration.Name
 	client := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
@@ -50,6 +52,7 @@ func pkiRequests(c config.Config) []certs.Request {
 		{name: "apiserver-kubelet-client", cn: "kube-apiserver-kubelet-client", issuer: clusterCA, usages: client, groups: kubeletClientGroups(c)},
 		{name: "kube-controller-manager", cn: "kube-controller-manager", issuer: clusterCA, usages: server, sans: healthSANs(c, "kube-controller-manager")},
 		{name: "kube-scheduler", cn: "kube-scheduler", issuer: clusterCA, usages: server, sans: healthSANs(c, "kube-scheduler")},
+		{name: kubeletServing, cn: node, issuer: clusterCA, usages: server, sans: []string{node, c.Advertise.Addr().String()}},
 
 		{name: frontProxyCA, cn: "front-proxy-ca"},
 		{name: "front-proxy-client", cn: "front-proxy-client", issuer: frontProxyCA, usages: client},

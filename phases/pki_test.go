@@ -79,6 +79,7 @@ func TestPKITable(t *testing.T) {
 			DNS: []string{"kube-controller-manager", "localhost"}, IPs: []string{"127.0.0.1", "::1"}},
 		"kube-scheduler": {CN: "kube-scheduler", Issuer: "kubernetes", Usages: server,
 			DNS: []string{"kube-scheduler", "localhost"}, IPs: []string{"127.0.0.1", "::1"}},
+		"kubelet":                 {CN: "node-1", Issuer: "kubernetes", Usages: server, DNS: []string{"node-1"}, IPs: []string{"10.0.0.1"}},
 		"front-proxy-client":      {CN: "front-proxy-client", Issuer: "front-proxy-ca", Usages: client},
 		"etcd/server":             {CN: "node-1", Issuer: "etcd-ca", Usages: both, DNS: []string{"localhost", "node-1"}, IPs: etcdIPs},
 		"etcd/peer":               {CN: "node-1", Issuer: "etcd-ca", Usages: both, DNS: []string{"localhost", "node-1"}, IPs: etcdIPs},

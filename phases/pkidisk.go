@@ -53,6 +53,9 @@ func fillPKI(c config.Config, disk DiskPKI, now time.Time) (PKI, error) {
 	if err := multierror.Append(r.errs, err, saErr).ErrorOrNil(); err != nil {
 		return PKI{}, err
 	}
+	if own, exists := disk.kubelets(); exists {
+		pairs[kubeletServing] = own
+	}
 	return finishPKI(c, disk, PKI{Pairs: pairs, SA: key})
 }
 
@@ -124,8 +127,9 @@ type readable struct {
 func (d DiskPKI) read(c config.Config) readable {
 	r := readable{pairs: map[string]certs.Pair{}}
 	failed := map[string]bool{}
+	_, hasOwn := d.kubelets()
 	for _, request := range pkiRequests(c) {
-		if failed[request.Issuer] {
+		if failed[request.Issuer] || request.Name == kubeletServing && hasOwn {
 			continue
 		}
 		pair, err := d.readPair(request, r.pairs[clusterCA])
@@ -142,13 +146,24 @@ func (d DiskPKI) read(c config.Config) readable {
 	return r.selfSigned()
 }
 
+// kubelets is the kubelet's serving certificate as it is, if it is there: then it is the kubelet's own affair,
+// whoever signed it.
+func (d DiskPKI) kubelets() (certs.Pair, bool) {
+	files := d.Pairs[kubeletServing]
+	if files[0] == nil || files[1] == nil {
+		return certs.Pair{}, false
+	}
+	p, err := certs.Parse(files[0], files[1])
+	return p, err == nil
+}
+
 // selfSigned lets those certificates sign themselves that kubeadm does not have, so that nobody
 // with an external CA was asked for them; the prober trusts each by itself. Where the CA's key is
 // here again, they are not kept.
 func (r readable) selfSigned() readable {
 	ca, exists := r.pairs[clusterCA]
 	for i, request := range r.requests {
-		if !slices.Contains([]string{"kube-controller-manager", "kube-scheduler"}, request.Name) {
+		if !slices.Contains([]string{"kube-controller-manager", "kube-scheduler", kubeletServing}, request.Name) {
 			continue
 		}
 		old := r.pairs[request.Name]

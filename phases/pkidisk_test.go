@@ -163,7 +163,7 @@ func comment(d *DiskPKI) {
 func leafFiles(c config.Config) []string {
 	var files []string
 	for _, r := range pkiRequests(c) {
-		if r.Issuer != "" && !strings.HasSuffix(r.Name, ".conf") {
+		if r.Issuer != "" && r.Name != kubeletServing && !strings.HasSuffix(r.Name, ".conf") {
 			files = append(files, r.Name+".crt", r.Name+".key")
 		}
 	}

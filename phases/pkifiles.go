@@ -10,6 +10,9 @@ import (
 // pairPaths are where the pair of that name lies.
 func pairPaths(c config.Config, name string) (cert, key string) {
 	base := filepath.Join(c.Paths.PKI, name)
+	if name == kubeletServing {
+		base = filepath.Join(c.Paths.Kubelet, "pki", name)
+	}
 	return base + ".crt", base + ".key"
 }
 

@@ -27,7 +27,7 @@ func TestNoSecretIsShown(t *testing.T) {
 			t.Fatal(err)
 		}
 		secrets := secretsOf(t, steps, earlier)
-		hide(t, secrets, "plan", strings.Join(told(steps), "\n"))
+		hide(t, secrets, "plan", strings.Join(shownLines(steps), "\n"))
 		hide(t, secrets, "plan as JSON", encode(t, steps))
 		hide(t, secrets, "events", encode(t, applyAll(t, s, m, steps)))
 		journal, exists, err := s.site.Host.Read(m.JournalPath())
@@ -62,8 +62,8 @@ func filesOfAnother(t *testing.T, m Master) map[string]host.File {
 	return files
 }
 
-// told are the lines of a plan that people see.
-func told(steps []Step) []string {
+// shownLines are the lines of a plan that people see.
+func shownLines(steps []Step) []string {
 	var lines []string
 	for _, c := range changesOf(steps) {
 		lines = append(lines, c.String(), c.Diff)

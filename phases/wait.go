@@ -73,8 +73,11 @@ func (w *waiter) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if now.State != host.Started || now.Revision != want {
+	switch {
+	case now.Revision != want:
 		return fmt.Errorf("healthy, but revision %s runs, not %s", orNone(now.Revision), orNone(want))
+	case now.State != host.Started:
+		return fmt.Errorf("healthy, but its container does not run (%s)", orNone(string(now.State)))
 	}
 	return nil
 }

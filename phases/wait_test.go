@@ -49,8 +49,8 @@ func TestWaits(t *testing.T) {
 		"out of time after an end": {
 			container: func() func(string) (host.Running, error) { return ends("what?", time.Second) },
 			attempt:   failing("connection refused"),
-			told:      []string{begun, changed, refused, crashed(1), "240s failed up/etcd: container etcd ended with exit code 1: what?: connection refused"},
-			err:       "what?: connection refused", took: 4 * time.Minute,
+			told:      []string{begun, changed, refused, crashed(1), "240s failed up/etcd: etcd is not healthy after 4m0s: connection refused; container etcd ended with exit code 1: what?"},
+			err:       "connection refused; container etcd ended with exit code 1: what?", took: 4 * time.Minute,
 		},
 		"ended before this run, held back": {
 			container: func() func(string) (host.Running, error) {
@@ -59,7 +59,8 @@ func TestWaits(t *testing.T) {
 				}
 			},
 			attempt: healthyAfter(5 * time.Second),
-			told:    []string{begun, changed, refused, crashed(0), "5s waiting up/etcd: healthy, but revision a runs, not a"},
+			told:    []string{begun, changed, refused, crashed(0), "5s waiting up/etcd: healthy, but its container does not run (waiting)",
+				"240s failed up/etcd: etcd is not healthy after 4m0s: healthy, but its container does not run (waiting); container etcd ended with exit code 1: fatal: discovery failed: listen tcp 192.0.2.1:2380: bind: address already in use"},
 			err:     "container etcd ended with exit code 1", took: 4 * time.Minute,
 		},
 		"ended long ago, runs": {

@@ -21,7 +21,8 @@ processes instead of containers. A pod's program is that of the binary directory
 the name of its command. What a plain process can not have is refused by the field's name.
 
 When the agent ends, its processes go on; the next agent takes them over.`,
-		Args: cobra.NoArgs,
+		Example: "  tripod agent --manifests ./manifests --bin-dir bin/components/v1.36.3 --state ./agent",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
@@ -30,14 +31,15 @@ When the agent ends, its processes go on; the next agent takes them over.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Manifests, "manifests", "", "the static pod directory")
-	flags.StringVar(&o.BinDir, "bin-dir", "", "the directory of the components' binaries")
-	flags.StringVar(&o.State, "state", "", "the agent's own directory, for logs and its socket")
-	flags.StringVar(&o.Socket, "socket", "", "the unix socket to answer on (default agent.sock in --state)")
+	flags.StringVar(&o.Manifests, "manifests", "", "the `directory` of static pods")
+	flags.StringVar(&o.BinDir, "bin-dir", "", "the `directory` of the components' binaries")
+	flags.StringVar(&o.State, "state", "", "the agent's own `directory`, for logs and its socket")
+	flags.StringVar(&o.Socket, "socket", "", "the unix `socket` to answer on (default agent.sock in --state)")
 	flags.BoolVar(&o.StopPodsOnExit, "stop-pods-on-exit", false, "end all pods when the agent is told to end by a signal")
-	for _, required := range []string{"manifests", "bin-dir", "state"} {
-		// Fails for a flag that is not defined only.
-		_ = cmd.MarkFlagRequired(required)
+	for _, dir := range []string{"manifests", "bin-dir", "state"} {
+		_ = cmd.MarkFlagDirname(dir)
 	}
+	_ = cmd.MarkFlagFilename("socket", "sock")
+	require(cmd, "manifests", "bin-dir", "state")
 	return cmd
 }

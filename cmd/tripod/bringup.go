@@ -93,11 +93,13 @@ func (b bringUp) apply(ctx context.Context, m phases.Master, steps []phases.Step
 	return ended, err
 }
 
-// durations is the table at the end: how long each phase took.
+// durations is the table at the end: how long each phase took. On a terminal the lines of the phases still stand there.
 func durations(w io.Writer, ended []phases.Event, took time.Duration) {
-	fmt.Fprintln(w)
-	for _, e := range ended {
-		fmt.Fprintf(w, "  %-34s %7.2fs\n", e.Phase, e.Seconds)
+	if !terminal(w) {
+		fmt.Fprintln(w)
+		for _, e := range ended {
+			fmt.Fprintf(w, "  %-34s %7.2fs\n", e.Phase, e.Seconds)
+		}
 	}
 	fmt.Fprintf(w, "  %-34s %7.2fs\n", "in all", took.Seconds())
 }

@@ -65,7 +65,8 @@ func newConfigValidate() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "`file` to check, - for standard input")
-	_ = cmd.MarkFlagRequired("config")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	require(cmd, "config")
 	return cmd
 }
 

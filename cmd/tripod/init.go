@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,9 +49,12 @@ func (c *initCommand) addFlags(cmd *cobra.Command) {
 	c.overrides.AddFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&c.show.diff, "diff", false, "show what would change, line by line, and do nothing")
 	cmd.Flags().StringVar(&c.show.writeTo, "write-to", "", "with --dry-run: a `directory` that gets the files as they would lie on the machine")
-	cmd.Flags().StringVarP(&c.show.output, "output", "o", "text", "text, or json: one event a line")
+	addOutput(cmd, &c.show.output, "text, or json: one event a line, or the plan as one document", "text", "json")
 	_ = cmd.RegisterFlagCompletionFunc("skip-phases", completePhases)
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	for _, dir := range []string{"cert-dir", "patches", "write-to"} {
+		_ = cmd.MarkFlagDirname(dir)
+	}
 }
 
 // run brings the master up with the phases of list, or shows the plan.
@@ -117,16 +121,13 @@ func newInitPhase() *cobra.Command {
 		Use:   "phase NAME",
 		Short: "Run one phase of init, or a group of phases",
 		Long: `phase runs one phase of init, or all of a group. A component is proved healthy if a kubelet runs
-that can start it; without one only its files are written.
-
-The phases, in order:
-` + phaseList(phases.Init()),
+that can start it; without one only its files are written. tripod init phase list prints the names.`,
 		Example: `  tripod init phase list
   tripod init phase certs
   tripod init phase certs apiserver   # or certs/apiserver`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args) > 2 {
-				return &inputError{fmt.Errorf("phase takes the name of a phase\nhint: tripod init phase list")}
+				return fmt.Errorf("phase takes the name of a phase\nhint: tripod init phase list")
 			}
 			return nil
 		},
@@ -166,10 +167,11 @@ func phaseList(list []phases.Phase) string {
 	return b.String()
 }
 
+// completePhases are the names of phases and of their groups.
 func completePhases(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	for _, p := range phases.Init() {
-		names = append(names, p.Name)
+		names = append(names, p.Group(), p.Name)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
 }

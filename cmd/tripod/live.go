@@ -15,8 +15,11 @@ import (
 
 // live is the display on a terminal: finished phases stay, running ones are drawn again below them.
 type live struct {
-	to   io.Writer
-	done chan struct{}
+	to io.Writer
+	// width is that of the terminal in columns: a line that wraps could not be drawn over.
+	width func() int
+	done  chan struct{}
+	ticks sync.WaitGroup
 
 	mu      sync.Mutex
 	running []*line
@@ -31,9 +34,18 @@ type line struct {
 }
 
 func newLive(w io.Writer) *live {
-	l := &live{to: w, done: make(chan struct{})}
-	go l.tick()
+	l := &live{to: w, width: func() int { return columns(w) }, done: make(chan struct{})}
+	l.ticks.Go(l.tick)
 	return l
+}
+
+func columns(w io.Writer) int {
+	if f, ok := w.(interface{ Fd() uintptr }); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return columns
+		}
+	}
+	return 80
 }
 
 // tick keeps the seconds of what runs going.
@@ -46,7 +58,7 @@ func (l *live) tick() {
 			return
 		case <-t.C:
 			l.mu.Lock()
-			l.draw("")
+			l.draw()
 			l.mu.Unlock()
 		}
 	}
@@ -54,10 +66,9 @@ func (l *live) tick() {
 
 func (l *live) close() {
 	close(l.done)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.ticks.Wait()
 	l.running = nil
-	l.draw("")
+	l.draw()
 }
 
 func (l *live) tell(e phases.Event) {
@@ -66,63 +77,86 @@ func (l *live) tell(e phases.Event) {
 	switch e.Kind {
 	case phases.Begun:
 		l.running = append(l.running, &line{phase: e.Phase, begun: e.Time})
-		l.draw("")
+		l.draw()
 	case phases.Waiting:
 		for _, r := range l.running {
 			if r.phase == e.Phase {
 				r.reason = e.Text
 			}
 		}
-		l.draw("")
+		l.draw()
 	case phases.Changed: // the phase's own line is enough
 	case phases.Proved, phases.Done, phases.Unproved, phases.Failed:
 		l.running = slices.DeleteFunc(l.running, func(r *line) bool { return r.phase == e.Phase })
 		l.draw(l.finished(e))
 	default:
-		l.draw(yellow.in(l.to, "! ") + sentence(e) + "\n")
+		l.draw(l.note(e)...)
 	}
 }
 
 // finished is the line that stays of a phase.
 func (l *live) finished(e phases.Event) string {
-	mark, note := green.in(l.to, "✓"), ""
+	colour, mark, note := green, "✓", ""
 	switch e.Kind {
 	case phases.Proved:
 		note = "healthy"
 	case phases.Unproved:
-		mark, note = yellow.in(l.to, "-"), sentence(e)
-	case phases.Failed:
-		mark = red.in(l.to, "✗")
+		colour, mark, note = yellow, "-", sentence(e)
+	case phases.Failed: // the cause is the error at the end
+		colour, mark = red, "✗"
 	}
-	return fmt.Sprintf("%s %-34s %6.2fs  %s\n", mark, e.Phase, e.Seconds, grey.in(l.to, note))
+	return l.row(colour.in(l.to, mark), e.Phase, e.Seconds, note)
 }
 
-// draw replaces the lines of what runs by text and what runs now. The lock is held.
-func (l *live) draw(text string) {
+// note is an event with its lines, those of a crash among them, which are told here and nowhere else.
+func (l *live) note(e phases.Event) []string {
+	var lines []string
+	for text := range strings.Lines(sentence(e)) {
+		text = l.fit(strings.TrimRight(text, "\n"), 2)
+		if lines == nil {
+			lines = append(lines, yellow.in(l.to, "!")+" "+text)
+			continue
+		}
+		lines = append(lines, grey.in(l.to, "  "+text))
+	}
+	return lines
+}
+
+// row is a phase with its seconds. The mark is one column wide, with its colour.
+func (l *live) row(mark, phase string, seconds float64, note string) string {
+	head := l.fit(fmt.Sprintf("%-34s %6.2fs", phase, seconds), 2)
+	return strings.TrimRight(mark+" "+head+"  "+grey.in(l.to, l.fit(note, 2+len([]rune(head))+2)), " ")
+}
+
+// draw replaces the lines of what runs by lines that stay and what runs now. The lock is held.
+func (l *live) draw(stay ...string) {
+	if l.drawn == 0 && len(stay) == 0 && len(l.running) == 0 {
+		return
+	}
 	var b strings.Builder
 	if l.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", l.drawn)
 	}
-	b.WriteString("\x1b[J" + text)
+	b.WriteString("\x1b[J")
+	for _, s := range stay {
+		b.WriteString(s + "\n")
+	}
 	for _, r := range l.running {
-		head := fmt.Sprintf("· %-34s %6.2fs  ", r.phase, time.Since(r.begun).Seconds())
-		b.WriteString(head + grey.in(l.to, l.fit(r.reason, len(head))) + "\n")
+		b.WriteString(l.row("·", r.phase, time.Since(r.begun).Seconds(), r.reason) + "\n")
 	}
 	l.drawn = len(l.running)
 	_, _ = io.WriteString(l.to, b.String())
 }
 
-// fit is the first line of a reason, cut to what is left of the terminal's width.
-func (l *live) fit(reason string, used int) string {
-	reason, _, _ = strings.Cut(reason, "\n")
-	width := 100
-	if f, ok := l.to.(interface{ Fd() uintptr }); ok {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-			width = w
-		}
+// fit is the first line of a text, cut to what is left of the terminal's width.
+func (l *live) fit(text string, used int) string {
+	text, _, _ = strings.Cut(text, "\n")
+	runes, room := []rune(text), max(l.width()-used-1, 0)
+	switch {
+	case len(runes) <= room:
+		return text
+	case room == 0:
+		return ""
 	}
-	if room := max(width-used-1, 0); len([]rune(reason)) > room {
-		return string([]rune(reason)[:max(room-1, 0)]) + "…"
-	}
-	return reason
+	return string(runes[:room-1]) + "…"
 }

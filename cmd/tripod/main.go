@@ -28,11 +28,19 @@ var version = "v0.0.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends tripod there and then
 	if err := newCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, errorText(os.Stderr, err))
+		fmt.Fprintln(os.Stderr, errorText(os.Stderr, interrupted(ctx, err)))
 		os.Exit(exitCode(err))
 	}
+}
+
+// interrupted is err with what to do, if it is that of a signal.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil || exitCode(err) != exitFailed {
+		return err
+	}
+	return fmt.Errorf("%w\nhint: run the same command again, it goes on from here", context.Cause(ctx))
 }
 
 func newCommand() *cobra.Command {
@@ -49,8 +57,13 @@ It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
 		SilenceErrors: true,
 		Version:       version,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &inputError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &inputError{fmt.Errorf("%w\nhint: %s --help lists the flags", err, cmd.CommandPath())}
+	})
 	root.AddCommand(newInitCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	return root
 }
 
@@ -58,14 +71,6 @@ It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
 type inputError struct{ error }
 
 func (e *inputError) Unwrap() error { return e.error }
-
-// noArgs refuses arguments with the exit code of bad input.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(cmd, args); err != nil {
-		return &inputError{err}
-	}
-	return nil
-}
 
 // exitCode is what an error ends tripod with.
 func exitCode(err error) int {

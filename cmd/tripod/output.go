@@ -9,17 +9,17 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
 // paint says whether w is a terminal that wants colour (https://no-color.org).
-func paint(w io.Writer) bool {
-	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
+func paint(w io.Writer) bool { return terminal(w) && os.Getenv("NO_COLOR") == "" }
 
+// terminal says whether w is a terminal that can do more than print lines.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 // A style is a terminal's colour.
@@ -42,19 +42,40 @@ func (s style) in(w io.Writer, text string) string {
 
 // errorText is an error for people: one complaint a line, with a count before them.
 func errorText(w io.Writer, err error) string {
-	label := red.in(w, "error:")
+	return red.in(w, "error:") + " " + listed(complaints(err))
+}
+
+func listed(complaints []string) string {
+	if len(complaints) == 1 {
+		return complaints[0]
+	}
+	text := fmt.Sprintf("%d things are wrong:", len(complaints))
+	for _, c := range complaints {
+		text += "\n  - " + strings.ReplaceAll(c, "\n", "\n    ")
+	}
+	return text
+}
+
+// complaints are those of an error that holds several, each with what was said around them.
+func complaints(err error) []string {
 	var many *multierror.Error
-	if !errors.As(err, &many) {
-		return label + " " + strings.TrimSpace(err.Error())
+	if !errors.As(err, &many) || len(many.Errors) == 0 {
+		return []string{strings.TrimSpace(err.Error())}
 	}
-	if len(many.Errors) == 1 {
-		return label + " " + many.Errors[0].Error()
-	}
-	lines := []string{fmt.Sprintf("%s %d things are wrong:", label, len(many.Errors))}
+	before, after, _ := strings.Cut(err.Error(), many.Error())
+	var all []string
 	for _, e := range many.Errors {
-		lines = append(lines, "  - "+strings.ReplaceAll(e.Error(), "\n", "\n    "))
+		for _, c := range complaints(e) {
+			all = append(all, strings.TrimSpace(before+c+after))
+		}
 	}
-	return strings.Join(lines, "\n")
+	return all
+}
+
+// addOutput adds the flag -o, whose first value is the default.
+func addOutput(cmd *cobra.Command, output *string, about string, values ...string) {
+	cmd.Flags().StringVarP(output, "output", "o", values[0], "`format`: "+about)
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // oneOf refuses a flag value that is none of those it may have.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"tripod.dev/tripod/phases"
@@ -41,7 +40,7 @@ func (p plain) tell(e phases.Event) {
 	if e.Kind == phases.Begun {
 		return
 	}
-	fmt.Fprintf(p.to, "[%s] %s\n", e.Phase, strings.ReplaceAll(sentence(e), "\n", "\n    "))
+	fmt.Fprintf(p.to, "[%s] %s\n", e.Phase, sentence(e))
 }
 
 func (plain) close() {}
@@ -59,6 +58,10 @@ func sentence(e phases.Event) string {
 		return "done after " + seconds(e.Seconds)
 	case phases.Unproved:
 		return "written, not proved: no kubelet runs here yet"
+	case phases.Failed: // the cause is the error at the end
+		return "failed after " + seconds(e.Seconds)
+	case phases.Crashed:
+		return e.Text
 	}
 	return string(e.Kind) + ": " + e.Text
 }

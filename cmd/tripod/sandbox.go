@@ -40,7 +40,7 @@ phases as anywhere. Several sandboxes run side by side.`,
 }
 
 func (f *sandboxFlags) addName(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.name, "name", "tripod", "name of the sandbox")
+	cmd.Flags().StringVar(&f.name, "name", "tripod", "`name` of the sandbox")
 	_ = cmd.RegisterFlagCompletionFunc("name", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
 		if folder, err := sandbox.Folder(); err == nil {
@@ -54,7 +54,7 @@ func (f *sandboxFlags) addName(cmd *cobra.Command) {
 }
 
 func (f *sandboxFlags) addOutput(cmd *cobra.Command, about string) {
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", about)
+	addOutput(cmd, &f.output, about, "text", "json")
 }
 
 // load reads the sandbox that --name means.

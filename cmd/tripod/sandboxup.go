@@ -49,6 +49,9 @@ what has stopped is started again.`,
 	cmd.Flags().StringVar(&u.binDir, "bin-dir", "", "`directory` of the component binaries (default: components/VERSION beside tripod)")
 	cmd.Flags().StringVar(&u.config, "config", "", "`file` with a ClusterConfiguration, for what should differ from the defaults")
 	cmd.Flags().StringVar(&u.patches, "patches", "", "`directory` of patches for the manifests")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	_ = cmd.MarkFlagDirname("bin-dir")
+	_ = cmd.MarkFlagDirname("patches")
 	return cmd
 }
 

@@ -37,7 +37,7 @@ func (s showPlan) plan(ctx context.Context, steps []phases.Step, err error) erro
 	}
 	if unfit != nil {
 		defer func() {
-			fmt.Fprintln(s.notes, yellow.in(s.notes, "preflight would stop this:"), errorText(io.Discard, unfit))
+			fmt.Fprintln(s.notes, yellow.in(s.notes, "preflight would stop this:"), listed(complaints(unfit)))
 		}()
 	}
 	if s.writeTo != "" {

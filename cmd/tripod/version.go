@@ -28,6 +28,6 @@ func newVersionCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "short", "short or json")
+	addOutput(cmd, &output, "short, or json", "short", "json")
 	return cmd
 }

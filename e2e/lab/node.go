@@ -133,7 +133,7 @@ func (n *Node) Path(inside string) string {
 
 // Command prepares a command to run on the node. Its resource usage is that of nsenter and of what nsenter ran.
 func (n *Node) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	enter := []string{"--target", fmt.Sprint(n.pid), "--mount", "--net", "--uts", "--ipc", "--pid", "--wd=/", "--", name}
+	enter := []string{"--target", fmt.Sprint(n.pid), "--mount", "--net", "--uts", "--ipc", "--pid", "--", name}
 	cmd := exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
 	cmd.Env = append(os.Environ(), "PATH="+n.lab.tools(n.Version)+":"+os.Getenv("PATH"), "KUBECONFIG=/etc/kubernetes/admin.conf")
 	cmd.Cancel = func() error { return Kill(cmd) }
