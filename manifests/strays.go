@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -59,6 +60,9 @@ func astray(name string, data []byte) string {
 
 // identify decodes a manifest as the kubelet does: unknown fields are passed over.
 func identify(data []byte) (*corev1.Pod, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, errors.New("it is empty")
+	}
 	var pod corev1.Pod
 	if err := yaml.Unmarshal(data, &pod); err != nil {
 		return nil, err

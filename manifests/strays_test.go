@@ -25,7 +25,7 @@ func TestStrays(t *testing.T) {
 		"ours as json":            {"etcd.json", pod("etcd", "kube-system"), "also names the pod etcd"},
 		"backup of the user's":    {"kube-vip.yaml.bak", pod("kube-vip", "kube-system"), "names the pod kube-vip and looks like a copy"},
 		"text":                    {"README", "read me", "is not the manifest of a pod"},
-		"empty":                   {"new.yaml", "", "is not the manifest of a pod"},
+		"empty":                   {"new.yaml", "\n", "is not the manifest of a pod (it is empty)"},
 		"another kind":            {"cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}", `is not the manifest of a pod (its kind is "ConfigMap" of "v1")`},
 		"nameless":                {"a.yaml", "apiVersion: v1\nkind: Pod", "it has no name"},
 		"something not parseable": {"b.yaml", "a: [", "is not the manifest of a pod"},

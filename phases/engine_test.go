@@ -134,15 +134,6 @@ func changesOf(steps []Step) []Change {
 	return all
 }
 
-// proving has the step of that name proved by attempt.
-func proving(steps []Step, name string, attempt func(context.Context, *Prober) error) {
-	for i := range steps {
-		if steps[i].Phase == name {
-			steps[i].Proof.Attempt = attempt
-		}
-	}
-}
-
 // healthyAfter is a proof that is given when so much time has gone since the first attempt.
 func healthyAfter(d time.Duration) func(context.Context, *Prober) error {
 	var once sync.Once

@@ -30,8 +30,12 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	if err := f.read(s.Host, c); err != nil {
 		return f, err
 	}
+	disk, err := diskPKI(s.Host, c, f.Files)
+	if err != nil {
+		return f, err
+	}
 	var all errgroup.Group
-	all.Go(func() (err error) { f.PKI, err = gatherPKI(s.Host, c, f); return err })
+	all.Go(func() (err error) { f.PKI, err = gatherPKI(c, disk, f.Now); return err })
 	all.Go(func() (err error) { f.Survey, err = s.Host.Survey(ctx, ask(c, rootless)); return err })
 	all.Go(func() error { f.Running, f.Alive = running(ctx, s.Runner); return nil })
 	if err := all.Wait(); err != nil {
@@ -41,12 +45,9 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	return f, nil
 }
 
-func gatherPKI(h *host.Host, c config.Config, f Facts) (PKI, error) {
-	disk, err := diskPKI(h, c, f.Files)
-	if err != nil {
-		return PKI{}, err
-	}
-	pki, err := fillPKI(c, disk, f.Now)
+// gatherPKI draws what the disk lacks.
+func gatherPKI(c config.Config, disk DiskPKI, now time.Time) (PKI, error) {
+	pki, err := fillPKI(c, disk, now)
 	if err != nil {
 		return pki, &InputError{err}
 	}

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -49,7 +50,7 @@ func portsFree(m Master) []finding {
 			found = append(found, finding{
 				id:      fmt.Sprintf("Port-%d", p.number),
 				problem: fmt.Sprintf("port %d is held by %s", p.number, l),
-				hint:    "stop it: " + p.program + " listens there",
+				hint:    "stop it: " + p.program + " is to listen there",
 			})
 			break // one who listens on several addresses is one finding
 		}
@@ -84,12 +85,26 @@ func manifestsOurs(m Master) []finding {
 		f := finding{id: pathID("FileAvailable", path), problem: path + " is there already, and tripod did not write it",
 			hint: "if nobody needs that control plane any more, take it down first (kubeadm reset)"}
 		if other := manifests.ClusterOf(data); other != "" {
-			f.problem = fmt.Sprintf("%s belongs to another cluster: its CA is %s, the CA here is %s", path, other, cluster(m))
+			f.problem = fmt.Sprintf("%s belongs to another cluster: its CA is %s, %s", path, other, caHere(m))
 			f.hint = "put that cluster's ca.crt and ca.key back, or take it down first"
 		}
 		found = append(found, f)
 	}
 	return found
+}
+
+// caHere tells the CA that is there from one that was drawn for the plan.
+func caHere(m Master) string {
+	if !caKept(m) {
+		return "and there is no CA here"
+	}
+	return "the CA here is " + cluster(m)
+}
+
+// caKept says whether the cluster's CA was found on disk.
+func caKept(m Master) bool {
+	_, kept := m.Files[filepath.Join(m.Paths.PKI, "ca.crt")]
+	return kept
 }
 
 func strays(m Master) []finding {
@@ -110,7 +125,7 @@ func etcdDataOurs(m Master) []finding {
 	if m.Survey.Dirs[path].Entries == 0 || ours(m, "etcd") {
 		return nil
 	}
-	if _, kept := m.Files[filepath.Join(m.Paths.PKI, "ca.crt")]; kept && m.Journaled {
+	if caKept(m) && m.Journaled {
 		return nil
 	}
 	return []finding{{id: pathID("DirAvailable", path), problem: path + " is not empty, and not of this cluster as far as tripod can tell",
@@ -140,15 +155,22 @@ func diskSpace(m Master) []finding {
 	return found
 }
 
-// writable leaves out what a user who is not root can not write anyway, and is told of once.
+// writable leaves out what a user who is not root can not write anyway, and is told of once. So is a directory in
+// which several would be made.
 func writable(m Master) []finding {
 	if !m.Rootless && m.Survey.UID != 0 {
 		return nil
 	}
 	var found []finding
 	for _, dir := range ownDirs(m.Config) {
-		if err := m.Survey.Dirs[dir].Writable; err != nil {
-			found = append(found, finding{id: pathID("Writable", dir), problem: fmt.Sprintf("%s can not be written: %v", dir, err)})
+		d := m.Survey.Dirs[dir]
+		if d.Writable == nil {
+			continue
+		}
+		there := cmp.Or(d.Above, dir)
+		f := finding{id: pathID("Writable", there), problem: fmt.Sprintf("%s can not be written: %v", there, d.Writable)}
+		if !slices.Contains(found, f) {
+			found = append(found, f)
 		}
 	}
 	return found

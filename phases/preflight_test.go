@@ -94,6 +94,11 @@ func TestPreflight(t *testing.T) {
 		"some room": {[]func(*Master){func(m *Master) { m.Survey.Dirs["/var/lib/etcd"] = host.Dir{FreeBytes: 1 << 30} }}, nil, []string{"[DiskSpace] 1024 MiB free"}},
 		"read-only": {[]func(*Master){func(m *Master) { m.Survey.Dirs["/var/lib/kubelet"] = host.Dir{Writable: syscall.EROFS} }},
 			[]string{"[Writable--var-lib-kubelet] /var/lib/kubelet can not be written: read-only file system"}, nil},
+		"no permission": {[]func(*Master){func(m *Master) {
+			for _, dir := range []string{"/etc/kubernetes", "/etc/kubernetes/pki"} {
+				m.Survey.Dirs[dir] = host.Dir{Above: "/etc", FreeBytes: 1 << 40, Writable: syscall.EACCES}
+			}
+		}}, []string{"[Writable--etc] /etc can not be written: permission denied"}, nil},
 
 		"port held":                         {[]func(*Master){listening(python)}, []string{"[Port-2380] port 2380 is held by python3 (pid 4242)"}, nil},
 		"port held unseen":                  {[]func(*Master){listening(listener("[::]:6443", 0, ""))}, []string{"[Port-6443] port 6443 is held by a process of another user"}, nil},

@@ -59,9 +59,9 @@ func TestWaits(t *testing.T) {
 				}
 			},
 			attempt: healthyAfter(5 * time.Second),
-			told:    []string{begun, changed, refused, crashed(0), "5s waiting up/etcd: healthy, but its container does not run (waiting)",
+			told: []string{begun, changed, refused, crashed(0), "5s waiting up/etcd: healthy, but its container does not run (waiting)",
 				"240s failed up/etcd: etcd is not healthy after 4m0s: healthy, but its container does not run (waiting); container etcd ended with exit code 1: fatal: discovery failed: listen tcp 192.0.2.1:2380: bind: address already in use"},
-			err:     "container etcd ended with exit code 1", took: 4 * time.Minute,
+			err: "container etcd ended with exit code 1", took: 4 * time.Minute,
 		},
 		"ended long ago, runs": {
 			container: func() func(string) (host.Running, error) { return ends(portHeld, -time.Hour) },

@@ -24,6 +24,8 @@ type bringUp struct {
 	rootless bool
 	show     showPlan
 	progress progress
+	// begin is what is written before anything else; nil for nothing. A plan that is refused does not come to it.
+	begin func() error
 }
 
 // run plans and applies. The plan is made before the lock is taken, so that a plan that can't be
@@ -69,6 +71,11 @@ func (b bringUp) plan(ctx context.Context) (phases.Master, []phases.Step, error)
 }
 
 func (b bringUp) lock() (func(), error) {
+	if b.begin != nil {
+		if err := b.begin(); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.site.Host.Mkdir(b.config.Paths.State, 0o700); err != nil {
 		return nil, err
 	}

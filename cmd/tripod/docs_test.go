@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -35,7 +36,7 @@ func TestCommandReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := page.Execute(&out, map[string]any{"Commands": sections(newCommand())}); err != nil {
+	if err := page.Execute(&out, map[string]any{"Commands": sections(newCommand(io.Discard, io.Discard))}); err != nil {
 		t.Fatal(err)
 	}
 	text := regexp.MustCompile(`\n{3,}`).ReplaceAllString(out.String(), "\n\n")
@@ -60,7 +61,9 @@ func sections(cmd *cobra.Command) []section {
 }
 
 // group is a command that does nothing itself.
-func group(cmd *cobra.Command) bool { return cmd.HasAvailableSubCommands() && cmd.DisableFlagsInUseLine }
+func group(cmd *cobra.Command) bool {
+	return cmd.HasAvailableSubCommands() && cmd.DisableFlagsInUseLine
+}
 
 func describe(cmd *cobra.Command) section {
 	s := section{
@@ -137,7 +140,7 @@ func TestReadmeHasThePhases(t *testing.T) {
 // Every command says what it does, with an example.
 func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
-	for _, s := range sections(newCommand()) {
+	for _, s := range sections(newCommand(io.Discard, io.Discard)) {
 		if s.Short == "" || strings.HasSuffix(s.Short, ".") {
 			t.Errorf("%s: short %q", s.Path, s.Short)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -19,7 +18,6 @@ import (
 type initCommand struct {
 	overrides config.Overrides
 	show      showPlan
-	out       io.Writer
 }
 
 func newInitCommand() *cobra.Command {
@@ -94,8 +92,16 @@ func (c *initCommand) bringUp(ctx context.Context, b bringUp, warnings []string)
 		return err
 	}
 	durations(c.show.to, ended, took)
-	fmt.Fprintf(c.show.to, "\nThis master is up. To use it:\n  export KUBECONFIG=%s/admin.conf\n  kubectl get --raw='/readyz?verbose'\n", b.config.Paths.Kubernetes)
+	if up(ended) {
+		fmt.Fprintf(c.show.to, "\nThis master is up. To use it:\n  export KUBECONFIG=%s/admin.conf\n  kubectl get --raw='/readyz?verbose'\n", b.config.Paths.Kubernetes)
+	}
 	return nil
+}
+
+// up says whether the run ended with the proof of a whole master, and not with one of its phases.
+func up(ended []phases.Event) bool {
+	all, last := phases.Init(), len(ended)-1
+	return last >= 0 && ended[last].Kind == phases.Proved && ended[last].Phase == all[len(all)-1].Name
 }
 
 // load reads the configuration file and the flags.

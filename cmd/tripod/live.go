@@ -112,12 +112,12 @@ func (l *live) finished(e phases.Event) string {
 func (l *live) note(e phases.Event) []string {
 	var lines []string
 	for text := range strings.Lines(sentence(e)) {
-		text = l.fit(strings.TrimRight(text, "\n"), 2)
+		text = l.fit(text, 2)
 		if lines == nil {
 			lines = append(lines, yellow.in(l.to, "!")+" "+text)
 			continue
 		}
-		lines = append(lines, grey.in(l.to, "  "+text))
+		lines = append(lines, grey.in(l.to, text))
 	}
 	return lines
 }
@@ -148,7 +148,8 @@ func (l *live) draw(stay ...string) {
 	_, _ = io.WriteString(l.to, b.String())
 }
 
-// fit is the first line of a text, cut to what is left of the terminal's width.
+// fit is the first line of a text, shortened to what is left of the terminal's width. It is cut in its middle: what a
+// message is about stands at its beginning, and why at its end.
 func (l *live) fit(text string, used int) string {
 	text, _, _ = strings.Cut(text, "\n")
 	runes, room := []rune(text), max(l.width()-used-1, 0)
@@ -158,5 +159,6 @@ func (l *live) fit(text string, used int) string {
 	case room == 0:
 		return ""
 	}
-	return string(runes[:room-1]) + "…"
+	head := (room - 1) / 3
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(room-1-head):])
 }

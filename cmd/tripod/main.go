@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,7 +30,7 @@ var version = "v0.0.0-dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends tripod there and then
-	if err := newCommand().ExecuteContext(ctx); err != nil {
+	if err := newCommand(os.Stdout, os.Stderr).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, errorText(os.Stderr, interrupted(ctx, err)))
 		os.Exit(exitCode(err))
 	}
@@ -43,7 +44,7 @@ func interrupted(ctx context.Context, err error) error {
 	return fmt.Errorf("%w\nhint: run the same command again, it goes on from here", context.Cause(ctx))
 }
 
-func newCommand() *cobra.Command {
+func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tripod",
 		Short: "Bring up and look after stacked-etcd Kubernetes control planes made of static pods",
@@ -61,6 +62,8 @@ It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
 		return &inputError{fmt.Errorf("%w\nhint: %s --help lists the flags", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newInitCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand())
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)

@@ -34,7 +34,7 @@ const (
 
 // in is text in the style, where w wants colour.
 func (s style) in(w io.Writer, text string) string {
-	if !paint(w) {
+	if text == "" || !paint(w) {
 		return text
 	}
 	return string(s) + text + "\x1b[0m"

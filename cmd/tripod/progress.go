@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"tripod.dev/tripod/phases"
@@ -63,7 +64,7 @@ func sentence(e phases.Event) string {
 	case phases.Crashed:
 		return e.Text
 	}
-	return string(e.Kind) + ": " + e.Text
+	return string(e.Kind) + ": " + strings.ReplaceAll(e.Text, "\n", "\n    ")
 }
 
 func seconds(s float64) string {

@@ -71,11 +71,8 @@ func (u *sandboxUp) run(ctx context.Context) error {
 	if err := u.binaries(&s, cfg); err != nil {
 		return &inputError{err}
 	}
-	if err := s.Save(); err != nil {
-		return err
-	}
 	site := sandboxSite(s, m)
-	b := bringUp{verb: "sandbox up", config: cfg, site: site, list: phases.Init(), rootless: true, progress: newProgress(u.out, u.output)}
+	b := bringUp{verb: "sandbox up", config: cfg, site: site, list: phases.Init(), rootless: true, progress: newProgress(u.out, u.output), begin: s.Save}
 	for _, w := range warnings {
 		b.progress.tell(phases.Event{Time: time.Now(), Kind: phases.Warned, Phase: "config", Text: w})
 	}

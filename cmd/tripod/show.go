@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tripod.dev/tripod/internal/host"
@@ -50,13 +51,11 @@ func (s showPlan) plan(ctx context.Context, steps []phases.Step, err error) erro
 		e.SetIndent("", "  ")
 		return e.Encode(map[string]any{"steps": steps})
 	}
-	changes := 0
-	for _, step := range steps {
-		changes += len(step.Changes)
-		s.step(step)
-	}
-	if changes == 0 {
+	if !slices.ContainsFunc(steps, func(step phases.Step) bool { return len(step.Changes) > 0 }) {
 		fmt.Fprintln(s.to, "Nothing to change.")
+	}
+	for _, step := range steps {
+		s.step(step)
 	}
 	return nil
 }

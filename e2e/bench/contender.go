@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tripod.dev/tripod/e2e/lab"
 )
 
@@ -25,7 +27,7 @@ var contenders = []contender{
 	{"c", "kubeadm init", kubeadmInit},
 	{"d", "tripod init", tripodInit},
 	{"e", "the kubelet's own floor", floor},
-	{"k", "tripod init phase certs", certificates},
+	{"k", "all certificates and keys", certificates},
 }
 
 // sample is one run. CPU and memory are those of the program measured, not of what it brings up; 0 if there is none.
@@ -52,6 +54,7 @@ func raw(ctx context.Context, b *bench) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
+	unix.Sync()
 	began := time.Now()
 	err = r.Up(ctx)
 	took := time.Since(began)
@@ -64,6 +67,7 @@ func sandbox(ctx context.Context, b *bench) (s sample, err error) {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
+	unix.Sync()
 	return timed(box.Command(ctx, "up", "--bin-dir", b.lab.Components(lab.Default)))
 }
 
@@ -75,9 +79,16 @@ func tripodInit(ctx context.Context, b *bench) (sample, error) {
 	return b.onNode(ctx, nil, b.lab.Tripod(), lab.TripodInit(lab.Default)...)
 }
 
-// certificates is the whole command: start of the program, facts, eighteen pairs and the sa key drawn and on disk.
-func certificates(ctx context.Context, b *bench) (sample, error) {
-	return b.onNode(ctx, nil, b.lab.Tripod(), append([]string{"init", "phase", "certs"}, lab.TripodInit(lab.Default)[1:]...)...)
+// certificates is how much longer `init phase certs` takes where there are none than where they are all there: eighteen
+// pairs and the service account key, drawn and on disk.
+func certificates(ctx context.Context, b *bench) (s sample, err error) {
+	args := append([]string{"init", "phase", "certs"}, lab.TripodInit(lab.Default)[1:]...)
+	var again sample
+	s, err = b.onNode(ctx, func(n *lab.Node) error {
+		again, err = timed(n.Command(ctx, b.lab.Tripod(), args...))
+		return err
+	}, b.lab.Tripod(), args...)
+	return sample{Seconds: s.Seconds - again.Seconds, CPU: s.CPU - again.CPU}, err
 }
 
 // onNode times a command on a fresh machine, and may look at the machine afterwards.
@@ -87,6 +98,7 @@ func (b *bench) onNode(ctx context.Context, look func(*lab.Node) error, name str
 		return s, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
+	unix.Sync() // what the machine's own making has left to write is not the command's to wait for
 	if s, err = timed(n.Command(ctx, name, args...)); err != nil || look == nil {
 		return s, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"tripod.dev/tripod/e2e/lab"
 )
@@ -35,6 +36,7 @@ func floor(ctx context.Context, b *bench) (s sample, err error) {
 	if err := b.lay(n); err != nil {
 		return s, err
 	}
+	unix.Sync()
 	began := time.Now()
 	err = b.handOver(ctx, n)
 	return sample{Seconds: time.Since(began).Seconds()}, err

@@ -29,11 +29,11 @@ func main() {
 	if err != nil {
 		log.Fatal("bench: ", err)
 	}
-	print := r.text
+	show := r.text
 	if *output == "json" {
-		print = r.json
+		show = r.json
 	}
-	if err := print(os.Stdout); err != nil {
+	if err := show(os.Stdout); err != nil {
 		log.Fatal("bench: ", err)
 	}
 	if r.missed() {
@@ -54,7 +54,6 @@ func measure(ctx context.Context, runs int, only string) (report, error) {
 	r := report{Runs: runs, Samples: map[string][]sample{}}
 	for i := range runs {
 		for _, c := range chosen {
-			unix.Sync() // what the one before has left to write is not this one's to wait for
 			s, err := c.run(ctx, b)
 			if err != nil {
 				return r, fmt.Errorf("(%s) %s: %w", c.letter, c.what, err)

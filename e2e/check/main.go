@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"tripod.dev/tripod/e2e/lab"
@@ -20,6 +21,9 @@ func main() {
 	l, err := lab.Find()
 	if err != nil {
 		log.Fatal("check: ", err)
+	}
+	if *drill {
+		os.Setenv("TRIPOD_DRILL", "1")
 	}
 	c := &checks{root: l.Root}
 	for _, part := range c.parts(*drill) {
@@ -42,25 +46,35 @@ type part struct {
 // parts are the parts in the order in which they run: what fails fast comes first.
 func (c *checks) parts(drill bool) []part {
 	if drill {
-		return []part{{"e2e", func() { c.install(); c.e2e("-run=Kill", "-timeout=3h") }}}
+		return []part{{"e2e", func() { c.e2e("-run=Kill", "-timeout=3h") }}}
 	}
 	return []part{
 		{"lint", c.lint},
-		{"unit", func() { c.install(); c.goTest(c.root, c.race("-timeout=15m", "./...")...) }},
-		{"e2e", func() { c.install(); c.e2e("-timeout=30m") }},
+		{"unit", c.unit},
+		{"e2e", func() { c.e2e("-timeout=30m") }},
 	}
 }
 
-// e2e builds what the end-to-end tests run, and runs them.
+// unit runs the product's own tests.
+func (c *checks) unit() {
+	c.install()
+	c.goTest(c.root, c.race("-timeout=15m", "./...")...)
+}
+
+// e2e builds what the end-to-end tests run, and runs them one after the other: each wants the whole machine, and has
+// seconds to keep.
 func (c *checks) e2e(args ...string) {
-	if !c.command("build", c.root, "make", "build", "components", "containerd", "helpers") {
-		return
+	c.install()
+	if c.build() {
+		c.goTest(c.e2eDir(), append(args, "-count=1", "-p=1", "./...")...)
 	}
-	if args[0] == "-run=Kill" {
-		os.Setenv("TRIPOD_DRILL", "1")
-	}
-	// One after the other: each wants the whole machine, and has seconds to keep.
-	c.goTest(c.e2eDir(), append(args, "-count=1", "-p=1", "./...")...)
+}
+
+// build shows its output as it comes: without a build cache it takes a quarter of an hour.
+func (c *checks) build() bool {
+	cmd := exec.Command("make", "build", "components", "containerd", "helpers")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.root, os.Stdout, os.Stderr
+	return c.verdict("build", nil, cmd.Run())
 }
 
 func (c *checks) e2eDir() string { return filepath.Join(c.root, "e2e") }

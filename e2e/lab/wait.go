@@ -43,7 +43,8 @@ type Health struct{ client *http.Client }
 // NewHealth returns a Health that reaches the components by dial; nil is this machine's own network.
 func NewHealth(dial func(ctx context.Context, network, address string) (net.Conn, error)) Health {
 	return Health{&http.Client{
-		Timeout:   2 * time.Second,
+		// An apiserver that is just starting may leave a request unanswered that the next one gets an answer to.
+		Timeout:   500 * time.Millisecond,
 		Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	}}
 }

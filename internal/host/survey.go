@@ -61,6 +61,8 @@ type Listener struct {
 // Dir is a directory, or where one would be made.
 type Dir struct {
 	Exists bool
+	// Above is the nearest directory above it, in which it would be made; "" if it exists.
+	Above string
 	// Entries counts what is in it, without lost+found.
 	Entries int
 	// FreeBytes is the room on its disk.

@@ -146,6 +146,9 @@ func (h *Host) dir(path string) (Dir, error) {
 		return d, nil
 	}
 	there := h.ancestor(path)
+	if !d.Exists {
+		d.Above = there
+	}
 	var disk unix.Statfs_t
 	if err := unix.Statfs(there, &disk); err != nil {
 		return d, fmt.Errorf("look at the disk of %s: %w", path, err)

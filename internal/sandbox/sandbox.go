@@ -123,7 +123,7 @@ func (s Sandbox) Save() error {
 	}
 	staged := filepath.Join(s.dir, "."+record)
 	if err := os.WriteFile(staged, append(data, '\n'), 0o600); err != nil {
-		return err
+		return errors.Join(err, os.Remove(staged))
 	}
 	return os.Rename(staged, filepath.Join(s.dir, record))
 }
