@@ -2,6 +2,8 @@
 GO ?= go
 KUBERNETES := v1.36.3
 PREVIOUS := v1.35.4
+# What lies in bin is no part of the module, whatever the tests put there.
+$(shell mkdir -p bin && [ -e bin/go.mod ] || echo 'module tripod.dev/tripod/bin' >bin/go.mod)
 LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .PHONY: help build components containerd helpers images up down test drill bench lint flags clean

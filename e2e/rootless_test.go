@@ -31,7 +31,6 @@ import (
 //
 // and the conditions [namespaces]: whoever runs the test may have them, so there can be a machine; and [root].
 func TestRootlessScripts(t *testing.T) {
-	t.Parallel()
 	l, err := lab.Find()
 	if err != nil {
 		t.Fatal(err)

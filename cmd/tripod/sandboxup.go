@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,7 +83,7 @@ func (u *sandboxUp) run(ctx context.Context) error {
 		return err
 	}
 	durations(u.out, ended, took)
-	return u.summary(ctx, s)
+	return u.summary(ctx, s, cfg.Advertise)
 }
 
 // sandbox is the one of that name, or a new one.
@@ -119,8 +120,14 @@ func (u *sandboxUp) load(s *sandbox.Sandbox, m sandbox.Master) (config.Config, [
 	}
 	machine := config.Machine{Hostname: s.Node(m), DefaultIP: m.Address}
 	cfg, warnings, err := config.Load(data, u.config, o, machine)
+	if err != nil {
+		return cfg, warnings, err
+	}
+	if runs := s.KubernetesVersion; runs != "" && runs != cfg.Version.Tag() {
+		return cfg, warnings, fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: take it down first, or give the new one another --name", s.Name, runs, cfg.Version.Tag())
+	}
 	s.KubernetesVersion = cfg.Version.Tag()
-	return cfg, warnings, err
+	return cfg, warnings, nil
 }
 
 // binaries finds the component binaries and remembers where they are.
@@ -154,8 +161,8 @@ func (u *sandboxUp) binaries(s *sandbox.Sandbox, cfg config.Config) error {
 }
 
 // summary says what runs where, and what to try.
-func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox) error {
-	fmt.Fprintf(u.out, "\nSandbox %s is well: Kubernetes %s at https://%s:6443\n\n", s.Name, s.KubernetesVersion, s.Masters[0].Address)
+func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox, apiserver netip.AddrPort) error {
+	fmt.Fprintf(u.out, "\nSandbox %s is well: Kubernetes %s at https://%s\n\n", s.Name, s.KubernetesVersion, apiserver)
 	if err := statusTable(u.out, status(ctx, s)); err != nil {
 		return err
 	}

@@ -55,10 +55,13 @@ func (c *checks) parts(drill bool) []part {
 	}
 }
 
-// unit runs the product's own tests.
+// unit runs the product's own tests, those of etcd against a real one, and the killpoints where they are compiled in.
 func (c *checks) unit() {
 	c.install()
-	c.goTest(c.root, c.race("-timeout=15m", "./...")...)
+	if c.build() {
+		c.goTest(c.root, c.race("-timeout=15m", "./...")...)
+		c.goTest(c.root, "-tags=killpoint", "./internal/host")
+	}
 }
 
 // e2e builds what the end-to-end tests run, and runs them one after the other: each wants the whole machine, and has
@@ -72,9 +75,13 @@ func (c *checks) e2e(args ...string) {
 
 // build shows its output as it comes: without a build cache it takes a quarter of an hour.
 func (c *checks) build() bool {
+	if c.built {
+		return true
+	}
 	cmd := exec.Command("make", "build", "components", "containerd", "helpers")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.root, os.Stdout, os.Stderr
-	return c.verdict("build", nil, cmd.Run())
+	c.built = c.verdict("build", nil, cmd.Run())
+	return c.built
 }
 
 func (c *checks) e2eDir() string { return filepath.Join(c.root, "e2e") }
@@ -85,7 +92,7 @@ type checks struct {
 	passed, failed, skipped int
 	notRun                  []string
 	failures                []string
-	installed               bool
+	installed, built        bool
 }
 
 func (c *checks) pass() { c.passed++ }
