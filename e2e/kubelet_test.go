@@ -59,7 +59,11 @@ func wantMirrorPods(t *testing.T, n *lab.Node) {
 // killOnNode ends a component as kill -9 does, and waits until the kubelet has brought it back.
 func killOnNode(t *testing.T, n *lab.Node, component string) {
 	t.Helper()
-	before := must(t)(pidOnNode(t.Context(), n, component))
+	var before string
+	until(t, component+" runs", func(ctx context.Context) (err error) { // it may be backing off from the end of what it needs
+		before, err = pidOnNode(ctx, n, component)
+		return err
+	})
 	must(t)(n.Run(t.Context(), "kill", "-9", before))
 	until(t, component+" comes back", func(ctx context.Context) error {
 		now, err := pidOnNode(ctx, n, component)

@@ -30,7 +30,7 @@ func TestSandbox(t *testing.T) {
 				wantConfigMap(t, s.Kubectl, "kept")
 			}
 			wantLeases(t, s.Kubectl)
-			wantReady(t, s.Kubectl)
+			until(t, "ready again", func(ctx context.Context) error { return ready(ctx, s.Kubectl) })
 		})
 	}
 }
@@ -46,7 +46,13 @@ func wantVersion(t *testing.T, k kubectl, version string) {
 // killInSandbox ends a component as kill -9 does, and waits until the agent has brought it back.
 func killInSandbox(t *testing.T, s *lab.Sandbox, component string) {
 	t.Helper()
-	before := running(t, s)[component]
+	var before row
+	until(t, component+" runs", func(context.Context) error { // it may be backing off from the end of what it needs
+		if before = running(t, s)[component]; before.State != "running" || before.PID == 0 {
+			return fmt.Errorf("it is %s", before.State)
+		}
+		return nil
+	})
 	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 		t.Fatalf("kill %s: %v", component, err)
 	}

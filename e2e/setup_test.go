@@ -101,12 +101,19 @@ var componentNames = []string{"etcd", "kube-apiserver", "kube-controller-manager
 // wantReady wants an apiserver that says it is ready, and that its etcd is.
 func wantReady(t *testing.T, k kubectl) {
 	t.Helper()
-	out := must(t)(k(t.Context(), "get", "--raw=/readyz?verbose"))
+	if err := ready(t.Context(), k); err != nil {
+		t.Error(err)
+	}
+}
+
+func ready(ctx context.Context, k kubectl) error {
+	out, err := k(ctx, "get", "--raw=/readyz?verbose")
 	for _, want := range []string{"readyz check passed", "[+]etcd ok"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("readyz lacks %q:\n%s", want, out)
+		if err == nil && !strings.Contains(out, want) {
+			err = fmt.Errorf("readyz lacks %q:\n%s", want, out)
 		}
 	}
+	return err
 }
 
 // writeConfigMap leaves something in the cluster that must survive.

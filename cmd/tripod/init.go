@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"slices"
@@ -111,7 +112,7 @@ func (c *initCommand) load() (config.Config, []string, error) {
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	machine := config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets()}
+	machine := config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets(), Token: newToken()}
 	var data []byte
 	if file := c.overrides.ConfigFile; file != "" {
 		if data, err = os.ReadFile(file); err != nil {
@@ -119,6 +120,12 @@ func (c *initCommand) load() (config.Config, []string, error) {
 		}
 	}
 	return config.Load(data, c.overrides.ConfigFile, c.overrides, machine)
+}
+
+// newToken draws a bootstrap token.
+func newToken() string {
+	text := strings.ToLower(rand.Text())
+	return text[:6] + "." + text[6:22]
 }
 
 func newInitPhase() *cobra.Command {

@@ -118,7 +118,7 @@ func (u *sandboxUp) load(s *sandbox.Sandbox, m sandbox.Master) (config.Config, [
 			return config.Config{}, nil, err
 		}
 	}
-	machine := config.Machine{Hostname: s.Node(m), DefaultIP: m.Address}
+	machine := config.Machine{Hostname: s.Node(m), DefaultIP: m.Address, Token: newToken()}
 	cfg, warnings, err := config.Load(data, u.config, o, machine)
 	if err != nil {
 		return cfg, warnings, err

@@ -92,6 +92,7 @@ type checks struct {
 	passed, failed, skipped int
 	notRun                  []string
 	failures                []string
+	failedIn                string // the package of the latest failed test
 	installed, built        bool
 }
 
