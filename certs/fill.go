@@ -61,7 +61,7 @@ func (s slot) pair(now time.Time) (Pair, error) {
 	case s.old == nil:
 		return s.issue("missing", now)
 	case s.issuer != nil && s.issuer.old == nil:
-		return Pair{}, blocked{orphaned, s.Issuer, s.Name}
+		return Pair{}, blocked{orphaned, s.issuer.label(), s.label()}
 	}
 	err := s.fits(now)
 	switch {
@@ -70,7 +70,7 @@ func (s slot) pair(now time.Time) (Pair, error) {
 	case errors.Is(err, ErrStale):
 		return s.issue(err.Error(), now)
 	}
-	return Pair{}, fmt.Errorf("%s: %w", s.Name, err)
+	return Pair{}, fmt.Errorf("%s: %w", s.label(), err)
 }
 
 func (s slot) fits(now time.Time) error {
@@ -89,16 +89,16 @@ func (s slot) fits(now time.Time) error {
 
 func (s slot) issue(why string, now time.Time) (Pair, error) {
 	if s.issuer != nil && s.issuer.old != nil && s.issuer.old.Key == nil {
-		return Pair{}, blocked{keyless, s.Issuer, s.Name + " (" + why + ")"}
+		return Pair{}, blocked{keyless, s.issuer.label(), s.label() + " (" + why + ")"}
 	}
 	// Drawn before the issuer is waited for: that may still be drawing its own.
 	key, err := s.Spec.Algorithm.draw()
 	if err != nil {
-		return Pair{}, fmt.Errorf("%s: %w", s.Name, err)
+		return Pair{}, fmt.Errorf("%s: %w", s.label(), err)
 	}
 	p, err := s.sign(key, now)
 	if err != nil {
-		return Pair{}, fmt.Errorf("%s: %w", s.Name, err)
+		return Pair{}, fmt.Errorf("%s: %w", s.label(), err)
 	}
 	return p, nil
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -118,7 +119,11 @@ func TestSecretsStayIn(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	pair := issued(t, authority("root"), nil)
-	d := key.Private.(*ecdsa.PrivateKey).D.String()
+	raw, err := key.Private.(*ecdsa.PrivateKey).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := new(big.Int).SetBytes(raw).String()
 	for _, holder := range []any{key, pair, &pair, map[string]any{"pair": pair, "key": key}, []Pair{pair}} {
 		out, err := json.Marshal(holder)
 		if err != nil {

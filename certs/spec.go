@@ -9,6 +9,7 @@
 package certs
 
 import (
+	"cmp"
 	"crypto/x509"
 	"net/netip"
 	"time"
@@ -46,7 +47,11 @@ type Spec struct {
 // Request asks for a pair.
 type Request struct {
 	Name string
-	Spec Spec
+	// Label is what errors call the pair, its file perhaps; Name if empty.
+	Label string
+	Spec  Spec
 	// Issuer is the name of an earlier request; empty means self-signed.
 	Issuer string
 }
+
+func (r Request) label() string { return cmp.Or(r.Label, r.Name) }

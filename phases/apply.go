@@ -131,7 +131,8 @@ type waiter struct {
 	prober *Prober
 	step   Step
 	begun  time.Time
-	reason string // the last reason told
+	// reasons are the last two that were told: the probe and the runner may give theirs in turn.
+	reasons [2]string
 }
 
 // proved waits for the step's proof and tells how it ended.

@@ -82,12 +82,19 @@ func (c Change) end(ctx context.Context, s Site, files []host.File) error {
 	return s.Kubelet.Forget(ctx, c.pod)
 }
 
-// String is the change in a line.
+// String is the change in a line, files with their modes.
 func (c Change) String() string {
-	if len(c.Files) == 0 || c.Files[0].Link != "" {
-		return c.Verb + " " + c.What
+	text := c.Verb + " " + c.What
+	if len(c.Files) > 0 && c.Files[0].Link == "" {
+		text = fmt.Sprintf("%s %s (%04o)", c.Verb, c.Files[0].Path, c.Files[0].Mode.Perm())
 	}
-	return fmt.Sprintf("%s %s (%04o)", c.Verb, c.What, c.Files[0].Mode.Perm())
+	for _, f := range c.Files[min(1, len(c.Files)):] {
+		text += " and " + filepath.Base(f.Path)
+		if f.Link == "" {
+			text += fmt.Sprintf(" (%04o)", f.Mode.Perm())
+		}
+	}
+	return text
 }
 
 // write is the change that makes files, committed together, what they are to be; none if they are.

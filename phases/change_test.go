@@ -49,10 +49,10 @@ func TestWrite(t *testing.T) {
 		want string
 		old  []host.File
 	}{
-		"nothing there":    {nil, "create /d/a.yaml and b.yaml (0600)", nil},
+		"nothing there":    {nil, "create /d/a.yaml (0600) and b.yaml (0644)", nil},
 		"all there":        {[]host.File{key, crt}, "", nil},
-		"one there":        {[]host.File{crt}, "replace /d/a.yaml and b.yaml (0600)", []host.File{crt}},
-		"one is different": {[]host.File{other, crt}, "replace /d/a.yaml and b.yaml (0600)", []host.File{other, crt}},
+		"one there":        {[]host.File{crt}, "replace /d/a.yaml (0600) and b.yaml (0644)", []host.File{crt}},
+		"one is different": {[]host.File{other, crt}, "replace /d/a.yaml (0600) and b.yaml (0644)", []host.File{other, crt}},
 	} {
 		m := Master{Facts: Facts{Files: map[string]host.File{}}}
 		for _, f := range tt.on {

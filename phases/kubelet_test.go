@@ -199,7 +199,7 @@ func TestKubeletPlans(t *testing.T) {
 	identity, err := kubeletIdentity(m)
 	if diff := cmp.Diff([]string{
 		"create /var/lib/kubelet/ (0700)",
-		"create /var/lib/kubelet/pki/kubelet-client-" + pkiNow.Format("2006-01-02-15-04-05") + ".pem and kubelet-client-current.pem (0600)",
+		"create /var/lib/kubelet/pki/kubelet-client-" + pkiNow.Format("2006-01-02-15-04-05") + ".pem (0600) and kubelet-client-current.pem",
 		"create /etc/kubernetes/kubelet.conf (0600)",
 	}, lines(t, identity, err)); diff != "" {
 		t.Errorf("kubeletIdentity (-want +got)\n%s", diff)

@@ -81,8 +81,10 @@ func (p Phase) Group() string {
 	return group
 }
 
-// Is says whether name, a phase or a group of phases, means p.
-func (p Phase) Is(name string) bool { return name == p.Name || name == p.Group() }
+// Is says whether name, a phase or a group of phases (certs, or as kubeadm has it certs/all), means p.
+func (p Phase) Is(name string) bool {
+	return name == p.Name || name == p.Group() || name == p.Group()+"/all"
+}
 
 // Without are the phases that skip does not name. The second result holds names that mean no phase.
 func Without(all []Phase, skip []string) (rest []Phase, unknown []string) {

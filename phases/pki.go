@@ -88,7 +88,7 @@ func (r certificate) request(c config.Config) certs.Request {
 		spec.CA, spec.Validity, r.sans = true, c.CAValidity, []string{r.cn}
 	}
 	spec.DNSNames, spec.IPs = splitSANs(r.sans)
-	return certs.Request{Name: r.name, Spec: spec, Issuer: r.issuer}
+	return certs.Request{Name: r.name, Label: pairLabel(c, r.name), Spec: spec, Issuer: r.issuer}
 }
 
 // kubeletClientGroups are how the apiserver may talk to kubelets: as an administrator up to 1.35,

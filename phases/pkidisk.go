@@ -135,7 +135,7 @@ func (d DiskPKI) read(c config.Config) readable {
 		pair, err := d.readPair(request, r.pairs[clusterCA])
 		if err != nil {
 			failed[request.Name] = true
-			r.errs = multierror.Append(r.errs, fmt.Errorf("%s: %w", request.Name, err))
+			r.errs = multierror.Append(r.errs, fmt.Errorf("%s: %w", request.Label, err))
 			continue
 		}
 		r.requests = append(r.requests, request)

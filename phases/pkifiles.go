@@ -16,6 +16,15 @@ func pairPaths(c config.Config, name string) (cert, key string) {
 	return base + ".crt", base + ".key"
 }
 
+// pairLabel is the file by which errors call a pair.
+func pairLabel(c config.Config, name string) string {
+	if filepath.Ext(name) == ".conf" {
+		return filepath.Join(c.Paths.Kubernetes, name)
+	}
+	cert, _ := pairPaths(c, name)
+	return cert
+}
+
 // pair wants the pair of that name on disk. The key goes first: a commit that is killed between the
 // two leaves its certificate staged, where Host.ReadPair finds it. An external CA has no key.
 func pair(name string) func(Master) ([]Change, error) {

@@ -2,6 +2,8 @@ package phases
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -81,12 +83,13 @@ func whole(steps []Step, m Master) *multierror.Error {
 	var errs *multierror.Error
 	for _, s := range steps {
 		for _, c := range s.Changes {
-			for _, path := range c.Needs {
-				if made[path] || m.has(path) {
-					continue
-				}
-				made[path] = true // once is enough
-				errs = multierror.Append(errs, fmt.Errorf("%s: %s needs %s, which is not there and not in the plan\nhint: run its phase first (tripod init phase list)", s.Phase, c.What, path))
+			missing := slices.DeleteFunc(slices.Clone(c.Needs), func(path string) bool { return made[path] || m.has(path) })
+			if len(missing) > 0 {
+				errs = multierror.Append(errs, fmt.Errorf("%s: %s needs %s: not there and not in the plan\nhint: run its phase first (tripod init phase list)",
+					s.Phase, c.What, strings.Join(missing, ", ")))
+			}
+			for _, path := range missing {
+				made[path] = true // to tell it once is enough
 			}
 			for _, f := range c.Files {
 				made[f.Path] = true

@@ -151,7 +151,7 @@ func TestPlanRefusesWhatIsNotWhole(t *testing.T) {
 	t.Parallel()
 	without := func(names ...string) []Phase { list, _ := Without(Init(), names); return list }
 	m := newStage(t, "").gather(t)
-	needed := regexp.MustCompile("needs " + m.Paths.Kubernetes + `/(\S+),`)
+	needed := regexp.MustCompile("(?:needs|,) " + m.Paths.Kubernetes + `/([^\s,:]+)`)
 	for name, tt := range map[string]struct {
 		list []Phase
 		want []string // every path that is missed, once

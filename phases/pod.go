@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/go-multierror"
 	corev1 "k8s.io/api/core/v1"
 
 	"tripod.dev/tripod/certs"
@@ -55,6 +56,19 @@ func (m Master) pod(template string, values any, version config.Version, extra c
 	}
 	sortVolumes(&pod.Spec)
 	return manifests.Patch(pod, pod.Name, m.Patches)
+}
+
+// UnknownArgs is an error of every extra argument that the configuration gives to a component that does not accept it.
+func UnknownArgs(c config.Config) error {
+	unknown := slices.Concat(
+		manifests.CheckArgs("etcd", c.EtcdVersion, localEtcd(c).ExtraArgs),
+		manifests.CheckArgs("kube-apiserver", c.Version, c.Cluster.APIServer.ExtraArgs),
+		manifests.CheckArgs("kube-controller-manager", c.Version, c.Cluster.ControllerManager.ExtraArgs),
+		manifests.CheckArgs("kube-scheduler", c.Version, c.Cluster.Scheduler.ExtraArgs))
+	if len(unknown) == 0 {
+		return nil
+	}
+	return multierror.Append(nil, unknown...)
 }
 
 // proxied adds the proxy variables that the component inherits; a variable that the user sets comes later and wins.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tripod.dev/tripod/internal/host"
@@ -159,8 +160,8 @@ func (v *vigil) because(ctx context.Context, err error) {
 		return
 	}
 	v.last = err
-	if reason := err.Error(); reason != v.reason && ctx.Err() == nil {
-		v.reason = reason
+	if reason := err.Error(); !slices.Contains(v.reasons[:], reason) && ctx.Err() == nil {
+		v.reasons = [2]string{reason, v.reasons[0]}
 		v.tell(Waiting, reason)
 	}
 }

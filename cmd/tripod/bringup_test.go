@@ -47,7 +47,7 @@ func TestBringUp(t *testing.T) {
 	if err != nil || len(ended) != 1 || ended[0].Phase != "certs" {
 		t.Fatalf("%v, %v", ended, err)
 	}
-	if !strings.Contains(out.String(), "[certs] create "+b.config.Paths.PKI+"/ca.key and ca.crt (0600)\n") {
+	if !strings.Contains(out.String(), "[certs] create "+b.config.Paths.PKI+"/ca.key (0600) and ca.crt (0644)\n") {
 		t.Errorf("told:\n%s", out.String())
 	}
 	if _, err := os.Stat(filepath.Join(b.config.Paths.PKI, "sa.key")); err != nil {

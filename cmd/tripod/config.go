@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/phases"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -57,7 +58,11 @@ func newConfigValidate() *cobra.Command {
 			if err != nil {
 				return &inputError{err}
 			}
-			if err := config.Validate(data, file); err != nil {
+			c, err := config.Validate(data, file)
+			if err == nil {
+				err = phases.UnknownArgs(c)
+			}
+			if err != nil {
 				return &inputError{err}
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")

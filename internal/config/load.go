@@ -20,15 +20,15 @@ func Load(data []byte, source string, o Overrides, m Machine) (Config, []string,
 }
 
 // Validate is Load for a file alone, on a machine that does not matter. Documents that init does not
-// read are enough, too.
-func Validate(data []byte, source string) error {
+// read are enough, too; the Config then is zero.
+func Validate(data []byte, source string) (Config, error) {
 	f := read(data, source)
 	if f.documents > 0 && !f.forInit() {
-		return joined(f.complaints)
+		return Config{}, joined(f.complaints)
 	}
 	f.complaints = append(f.complaints, f.missing(source)...)
-	_, _, err := f.complete(Overrides{}, placeholder(f.config))
-	return err
+	c, _, err := f.complete(Overrides{}, placeholder(f.config))
+	return c, err
 }
 
 func (f file) forInit() bool {

@@ -77,6 +77,9 @@ func New(folder, name string) (Sandbox, error) {
 
 // Load reads a sandbox; ErrNotFound if there is none of that name.
 func Load(folder, name string) (Sandbox, error) {
+	if !nameForm.MatchString(name) { // nor may it lead out of the folder
+		return Sandbox{}, fmt.Errorf("%q: %w", name, ErrNotFound)
+	}
 	s := Sandbox{dir: filepath.Join(folder, name)}
 	data, err := os.ReadFile(filepath.Join(s.dir, record))
 	if errors.Is(err, fs.ErrNotExist) {
