@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ When the agent ends, its processes go on; the next agent takes them over.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
+			debug.SetGCPercent(100) // unlike the others it lives as long as its pods
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			return agent.Run(ctx, o)
 		},
