@@ -32,6 +32,11 @@ func TestCauses(t *testing.T) {
 		out := failingInit(t, n, "--patches="+badFlag(t))
 		wantCause(t, out, "container etcd", "exit code 2", "flag provided but not defined: -no-such-flag")
 		wantNamedSoon(t, n, out)
+
+		// The cause mended, the same command is all that it takes: a kubelet without an apiserver has to be made to
+		// let go of the pod that it has.
+		initMaster(t, n)
+		wantReady(t, n.Kubectl)
 	})
 	t.Run("bad flag in a sandbox", func(t *testing.T) {
 		l := newLab(t)

@@ -33,6 +33,18 @@ func TestKubelet(t *testing.T) {
 	}
 }
 
+// The same on a real kubelet as TestSandboxGoesBack: the pod that was healthy before runs again, with its data.
+func TestKubeletGoesBack(t *testing.T) {
+	n := newNode(t, lab.Machine{})
+	initMaster(t, n)
+	writeConfigMap(t, n.Kubectl, "kept")
+	out := failingInit(t, n, "--patches="+badFlag(t))
+	wantCause(t, out, "container etcd", "exit code 2", "flag provided but not defined: -no-such-flag")
+	find(t, out, func(e event) bool { return e.Event == "restored" })
+	until(t, "ready again", func(ctx context.Context) error { return ready(ctx, n.Kubectl) })
+	wantConfigMap(t, n.Kubectl, "kept")
+}
+
 // initMaster runs tripod init on a node and returns what it printed.
 func initMaster(t *testing.T, n *lab.Node, args ...string) string {
 	t.Helper()

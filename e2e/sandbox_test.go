@@ -87,6 +87,27 @@ func running(t *testing.T, s *lab.Sandbox) map[string]row {
 	return all
 }
 
+// A change that a component does not survive is taken back: what was healthy before is healthy again, with its data.
+func TestSandboxGoesBack(t *testing.T) {
+	s := newSandbox(t, "back", lab.Default)
+	writeConfigMap(t, s.Kubectl, "kept")
+	before := running(t, s)["etcd"]
+	out, err := s.Run(t.Context(), "up", "--bin-dir", newLab(t).Components(lab.Default), "--patches="+badFlag(t))
+	if code := exitCode(err); code != notHealthy {
+		t.Errorf("exit code %d, want %d", code, notHealthy)
+	}
+	for _, want := range []string{"flag provided but not defined: -no-such-flag", "the earlier", "is back and healthy"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the output lacks %q:\n%s", want, out)
+		}
+	}
+	if now := running(t, s)["etcd"]; now.State != "running" || now.PID == before.PID {
+		t.Errorf("etcd is %s, pid %d, before pid %d", now.State, now.PID, before.PID)
+	}
+	until(t, "ready again", func(ctx context.Context) error { return ready(ctx, s.Kubectl) })
+	wantConfigMap(t, s.Kubectl, "kept")
+}
+
 // `make up` again says at once that all is well, and touches nothing.
 func TestSandboxUpAgain(t *testing.T) {
 	s := newSandbox(t, "again", lab.Default)
