@@ -131,8 +131,18 @@ func (s Sandbox) Save() error {
 	return os.Rename(staged, filepath.Join(s.dir, record))
 }
 
-// Remove deletes everything that the sandbox has on disk. Nothing may run in it any more.
-func (s Sandbox) Remove() error { return os.RemoveAll(s.dir) }
+// Remove deletes everything that the sandbox has on disk, and the state folder with the last of them. Nothing may
+// run in it any more.
+func (s Sandbox) Remove() error {
+	if err := os.RemoveAll(s.dir); err != nil {
+		return err
+	}
+	folder := filepath.Dir(s.dir)
+	for _, empty := range []string{folder, filepath.Dir(folder)} {
+		_ = os.Remove(empty) // not if there is something in it
+	}
+	return nil
+}
 
 // Dir is the sandbox's folder.
 func (s Sandbox) Dir() string { return s.dir }
