@@ -56,7 +56,7 @@ func CheckArgs(component string, v config.Version, args []config.Arg) []error {
 		if !slices.Contains(known, normal(component, arg.Name)) {
 			unknown = append(unknown, &UnknownFlag{
 				Field:     fmt.Sprintf("%s[%d].name", field(component), i),
-				Component: component, Version: minor, Flag: arg.Name, Near: nearest(arg.Name, known),
+				Component: component, Version: minor, Flag: arg.Name, Near: config.Nearest(bare(arg.Name), known),
 			})
 		}
 	}
@@ -94,35 +94,7 @@ func normal(component, name string) string {
 	return strings.ReplaceAll(name, "_", "-")
 }
 
-// nearest is the known flag with the fewest differences from name, "" if more than a third of it is different.
-func nearest(name string, known []string) string {
-	name = strings.TrimLeft(strings.ReplaceAll(name, "_", "-"), "-")
-	best, near := len(name)/3+1, ""
-	for _, k := range known {
-		if d := distance(name, k); d < best {
-			best, near = d, k
-		}
-	}
-	return near
-}
-
-// distance counts the single-character edits between two names (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+// bare is a name as it should have been written: without dashes before it, and with dashes for underscores.
+func bare(name string) string {
+	return strings.TrimLeft(strings.ReplaceAll(name, "_", "-"), "-")
 }

@@ -161,7 +161,7 @@ func kindHint(kind string) string {
 	for _, known := range formats() {
 		kinds = append(kinds, known.kind)
 	}
-	if near := nearest(kind, kinds); near != "" {
+	if near := Nearest(kind, kinds); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return fmt.Sprintf("known are %s", list(kinds))

@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// nearest is the candidate that differs from name in case, or in one or two letters; empty if there is none.
-func nearest(name string, candidates []string) string {
+// Nearest is the candidate that differs from name in case, or in one or two letters; empty if there is none.
+func Nearest(name string, candidates []string) string {
 	best, least := "", 3
 	for _, candidate := range candidates {
 		d := distance(strings.ToLower(name), strings.ToLower(candidate))

@@ -266,7 +266,7 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 
 // advice is where an unknown field may belong, or how it may be spelled; mostly it is empty.
 func advice(name string, t reflect.Type, known map[string]reflect.Type) string {
-	if near := nearest(name, slices.Sorted(maps.Keys(known))); near != "" {
+	if near := Nearest(name, slices.Sorted(maps.Keys(known))); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	for _, other := range []reflect.Type{reflect.TypeFor[InitConfiguration](), reflect.TypeFor[ClusterConfiguration]()} {
