@@ -79,7 +79,18 @@ func (c *initCommand) run(cmd *cobra.Command, list []phases.Phase) error {
 	}
 	defer site.Kubelet.Close()
 	b := bringUp{verb: "init", config: cfg, site: site, list: list, show: c.show}
-	return c.bringUp(cmd.Context(), b, warnings)
+	return c.bringUp(cmd.Context(), b, append(warnings, withoutEffect(cmd)...))
+}
+
+// withoutEffect are warnings of flags that are taken because kubeadm has them, and have nothing to act on yet.
+func withoutEffect(cmd *cobra.Command) []string {
+	var warnings []string
+	for _, name := range []string{"upload-certs", "certificate-key", "token", "token-ttl"} {
+		if cmd.Flags().Changed(name) {
+			warnings = append(warnings, "--"+name+" has no effect: this version uploads neither tokens nor certificates to the cluster")
+		}
+	}
+	return warnings
 }
 
 func (c *initCommand) bringUp(ctx context.Context, b bringUp, warnings []string) error {
