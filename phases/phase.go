@@ -26,10 +26,10 @@ type Phase struct {
 
 // A Proof says that one component is healthy.
 type Proof struct {
-	// Component is the static pod, as Runner knows it; "" for what is not a pod.
-	Component string
+	// Component is the static pod, as Runner knows it; "" for all of them.
+	Component string `json:"component,omitempty"`
 	// Attempt asks once: nil, or the reason why not.
-	Attempt func(context.Context, *Prober) error
+	Attempt func(context.Context, *Prober) error `json:"-"`
 }
 
 // proveEverything is the name of the phase that ends an init.

@@ -12,7 +12,7 @@ import (
 type Step struct {
 	Phase     string   `json:"phase"`
 	Changes   []Change `json:"changes,omitempty"`
-	Proof     Proof    `json:"-"`
+	Proof     Proof    `json:"proof,omitzero"`
 	Alongside bool     `json:"-"`
 	// Unproved is set where nobody runs the pods, nor will by this plan: the files are written, no more.
 	Unproved bool `json:"unproved,omitempty"`
