@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -95,6 +96,10 @@ func unanswered(address string, err error) error {
 			return fmt.Errorf("%s has not answered within %s", address, answerWithin)
 		}
 		err = wrapped.Err
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		err = dial.Err // the address is said already
 	}
 	return fmt.Errorf("asking %s: %w", address, err)
 }
