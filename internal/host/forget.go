@@ -2,17 +2,25 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"syscall"
+	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// stopSeconds is how long a container has to end before it is killed, as a static pod's by default.
-const stopSeconds = 30
+const (
+	// stopSeconds is how long a container has to end before it is killed, as a static pod's by default.
+	stopSeconds = 30
+	// endWithin is how long the end of a pod may take: its grace, and as long again for what stands in the way.
+	endWithin = 2 * stopSeconds * time.Second
+	// kubeletWithin is how long a kubelet that is starting may take until it listens.
+	kubeletWithin = 10 * time.Second
+	// againAfter is the pause between attempts at either.
+	againAfter = 100 * time.Millisecond
+)
 
 // Forget makes the kubelet let go of the component's static pod, whose manifest has been
 // taken away, and returns when the pod has ended.
@@ -47,6 +55,11 @@ func (k *Kubelet) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return again(ctx, kubeletWithin, func() error { return k.terminate(healthz) })
+}
+
+// terminate ends the kubelet that listens on its healthz. One that is just starting does not yet, and may know the pod.
+func (k *Kubelet) terminate(healthz netip.AddrPort) error {
 	listeners, err := k.host.listeners([]uint16{healthz.Port()})
 	if err != nil {
 		return err
@@ -56,11 +69,34 @@ func (k *Kubelet) restart(ctx context.Context) error {
 			return syscall.Kill(l.PID, syscall.SIGTERM)
 		}
 	}
-	return errors.New("no kubelet listens on " + k.o.Healthz)
+	return fmt.Errorf("no kubelet listens on %s", healthz)
 }
 
-// end stops the component's containers in a sandbox, gently, and removes it.
+// end ends a pod. A container that the old kubelet was just starting can not be removed before it has started: that
+// is tried again.
 func (k *Kubelet) end(ctx context.Context, sandbox, component string) error {
+	return again(ctx, endWithin, func() error { return k.endNow(ctx, sandbox, component) })
+}
+
+// again attempts something until it succeeds, for as long as it may take; the error is the last one.
+func again(ctx context.Context, within time.Duration, attempt func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		err := attempt()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(againAfter):
+		}
+	}
+}
+
+// endNow stops the component's containers in a sandbox, gently, and removes it.
+func (k *Kubelet) endNow(ctx context.Context, sandbox, component string) error {
 	containers, err := k.containers(ctx, sandbox, component)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,6 +29,7 @@ type fakeRuntime struct {
 	containers []*runtimeapi.ContainerStatus // in the order of their making
 	images     []string
 	ended      []string
+	busy       int // how often a sandbox can not be removed, as a container in it is just starting
 }
 
 func (f *fakeRuntime) StopContainer(_ context.Context, r *runtimeapi.StopContainerRequest) (*runtimeapi.StopContainerResponse, error) {
@@ -41,6 +43,9 @@ func (f *fakeRuntime) StopPodSandbox(_ context.Context, r *runtimeapi.StopPodSan
 }
 
 func (f *fakeRuntime) RemovePodSandbox(_ context.Context, r *runtimeapi.RemovePodSandboxRequest) (*runtimeapi.RemovePodSandboxResponse, error) {
+	if f.busy--; f.busy >= 0 {
+		return nil, errors.New("container is in starting state, can't be removed")
+	}
 	f.ended = append(f.ended, "remove sandbox "+r.GetPodSandboxId())
 	return &runtimeapi.RemovePodSandboxResponse{}, nil
 }
@@ -219,16 +224,19 @@ func TestForget(t *testing.T) {
 		sandboxes: []*runtimeapi.PodSandbox{sandbox("s", "etcd-node-1", "r1", 1, runtimeapi.PodSandboxState_SANDBOX_READY)},
 		containers: []*runtimeapi.ContainerStatus{{Id: "c1", State: runtimeapi.ContainerState_CONTAINER_EXITED},
 			{Id: "c2", State: runtimeapi.ContainerState_CONTAINER_RUNNING}},
+		busy: 1,
 	}
 	k := serve(t, f, true)
 	if err := k.end(t.Context(), "s", "etcd"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"stop container c2, 30 s", "stop sandbox s", "remove sandbox s"}, f.ended); diff != "" {
+	if diff := cmp.Diff([]string{"stop container c2, 30 s", "stop sandbox s", "stop container c2, 30 s", "stop sandbox s", "remove sandbox s"}, f.ended); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	k.host = Open("/") // to find whose healthz it is: this test's, no kubelet's, and so left alone
-	err := k.Forget(t.Context(), "etcd")
+	soon, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	err := k.Forget(soon, "etcd")
 	if err == nil || !strings.HasPrefix(err.Error(), "start the kubelet anew: ") {
 		t.Errorf("error %v", err)
 	}
