@@ -3,6 +3,7 @@ package phases
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -51,8 +52,11 @@ func (c Change) Do(ctx context.Context, s Site) error {
 	return c.commit(ctx, s, c.Files)
 }
 
-// Undo puts back what the change replaced; what it created stays for the next run.
-func (c Change) Undo(ctx context.Context, s Site) error { return c.commit(ctx, s, c.old) }
+// Undo puts back what the change replaced; what it created stays for the next run. Where the pod can not be ended the
+// earlier manifest lies there all the same: a master without it would not even come back after a reboot.
+func (c Change) Undo(ctx context.Context, s Site) error {
+	return errors.Join(c.end(ctx, s, c.old), s.Host.Commit(ctx, c.old...))
+}
 
 func (c Change) commit(ctx context.Context, s Site, files []host.File) error {
 	for _, f := range files {

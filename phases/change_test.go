@@ -158,3 +158,24 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("got %v", changes)
 	}
 }
+
+// TestUndoWithoutRuntime: the earlier manifest is put back although nobody can be made to end the pod.
+func TestUndoWithoutRuntime(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := host.Open("/")
+	kubelet, err := h.NewKubelet(host.KubeletOptions{Node: "node-1", Socket: "unix://" + filepath.Join(dir, "none.sock")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kubelet.Close()
+	earlier := host.File{Path: filepath.Join(dir, "etcd.yaml"), Mode: 0o600, Data: []byte("earlier")}
+	c := Change{pod: "etcd", old: []host.File{earlier}}
+	if err := c.Undo(t.Context(), Site{Host: h, Kubelet: kubelet}); err == nil {
+		t.Error("no error although there is no container runtime")
+	}
+	got, exists, err := h.Read(earlier.Path)
+	if err != nil || !exists || string(got.Data) != "earlier" {
+		t.Errorf("etcd.yaml: %q, %v, %v", got.Data, exists, err)
+	}
+}
