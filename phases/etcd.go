@@ -39,7 +39,7 @@ type etcdValues struct {
 func (m Master) etcdValues() etcdValues {
 	return etcdValues{
 		common:           m.common("etcd", m.etcdProbe()),
-		Name:             m.Init.NodeRegistration.Name,
+		Name:             m.Node.Registration.Name,
 		ClientURL:        etcdURL(m.Advertise.Addr(), etcdClientPort),
 		PeerURL:          etcdURL(m.Advertise.Addr(), etcdPeerPort),
 		ListenClientURLs: strings.Join(m.etcdListens(), ","),

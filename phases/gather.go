@@ -144,10 +144,10 @@ func (f *Facts) readInput(h *host.Host, v config.HostPathMount, path string) err
 }
 
 func (f *Facts) readPatches(c config.Config) error {
-	if c.Init.Patches == nil || c.Init.Patches.Directory == "" {
+	if c.Node.Patches == nil || c.Node.Patches.Directory == "" {
 		return nil
 	}
-	dir := c.Init.Patches.Directory
+	dir := c.Node.Patches.Directory
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return &InputError{fmt.Errorf("reading patches: %w", err)}

@@ -96,7 +96,7 @@ func kubeletFiles(m Master) ([]host.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the kubelet's configuration: %w", err)
 	}
-	socket := m.Init.NodeRegistration.CRISocket
+	socket := m.Node.Registration.CRISocket
 	paths := KubeletPaths(m.Config)
 	return []host.File{
 		{Path: paths[0], Mode: 0o644, Data: fmt.Appendf(nil, "KUBELET_KUBEADM_ARGS=%q\n", strings.Join(kubeletArgs(m), " "))},
@@ -117,7 +117,7 @@ func KubeletPaths(c config.Config) []string {
 // kubeletArgs are the flags of this node's kubelet: its name where that is not the hostname,
 // and kubeletExtraArgs, which replace defaults of the same name.
 func kubeletArgs(m Master) []string {
-	node := m.Init.NodeRegistration
+	node := m.Node.Registration
 	var args []config.Arg
 	if node.Name != m.Survey.Hostname {
 		args = append(args, config.Arg{Name: "hostname-override", Value: node.Name})
@@ -139,7 +139,7 @@ func kubeletConfiguration(m Master) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	document["containerRuntimeEndpoint"] = m.Init.NodeRegistration.CRISocket
+	document["containerRuntimeEndpoint"] = m.Node.Registration.CRISocket
 	return document, nil
 }
 

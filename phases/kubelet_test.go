@@ -21,7 +21,7 @@ const socket = "unix:///run/containerd/containerd.sock"
 // freshMaster is node-1 on a machine where everything is as it should be and nothing was ever done.
 func freshMaster(change ...func(*Master)) Master {
 	c := pkiConfig()
-	c.Init.NodeRegistration.CRISocket = socket
+	c.Node.Registration.CRISocket = socket
 	m := Master{Config: c, Facts: Facts{Now: pkiNow, PKI: constantPKI(c), Files: map[string]host.File{}, Manifests: map[string][]byte{}}}
 	m.PKI.KubeletClient = []byte("certificate and key")
 	delete(m.PKI.Pairs, kubeletServing) // is the kubelet's own; TestKubeletServes has one
@@ -94,7 +94,7 @@ func TestKubeletArgs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := freshMaster()
-			m.Survey.Hostname, m.Init.NodeRegistration.KubeletExtraArgs = tt.hostname, tt.extra
+			m.Survey.Hostname, m.Node.Registration.KubeletExtraArgs = tt.hostname, tt.extra
 			if diff := cmp.Diff(tt.want, kubeletArgs(m)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

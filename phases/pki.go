@@ -40,7 +40,7 @@ type certificate struct {
 // and the scheduler, by which their health can be asked for over verified TLS, and of the kubelet, which
 // otherwise draws an RSA key before it does anything else. Authorities come before what they sign.
 func pkiRequests(c config.Config) []certs.Request {
-	node := c.Init.NodeRegistration.Name
+	node := c.Node.Registration.Name
 	client := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	server := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	// An etcd member dials itself with its serving certificate: https://github.com/etcd-io/etcd/issues/9785
@@ -104,7 +104,7 @@ func kubeletClientGroups(c config.Config) []string {
 // other, and the first address of the second subnet may be given to any service.
 func apiserverSANs(c config.Config) []string {
 	service := "kubernetes.default.svc"
-	sans := []string{c.Init.NodeRegistration.Name, "kubernetes", "kubernetes.default", service, service + "." + c.Cluster.Networking.DNSDomain}
+	sans := []string{c.Node.Registration.Name, "kubernetes", "kubernetes.default", service, service + "." + c.Cluster.Networking.DNSDomain}
 	if len(c.Services) > 0 {
 		sans = append(sans, c.Services[0].Masked().Addr().Next().String())
 	}
@@ -117,7 +117,7 @@ func apiserverSANs(c config.Config) []string {
 }
 
 func etcdSANs(c config.Config, extra []string) []string {
-	sans := []string{c.Init.NodeRegistration.Name, "localhost", c.Advertise.Addr().String(), "127.0.0.1", "::1"}
+	sans := []string{c.Node.Registration.Name, "localhost", c.Advertise.Addr().String(), "127.0.0.1", "::1"}
 	return append(append(sans, extra...), sandboxSANs(c)...)
 }
 

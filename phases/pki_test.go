@@ -26,7 +26,7 @@ func pkiConfig(change ...func(*config.Config)) config.Config {
 		CAValidity:   87600 * time.Hour,
 		Paths:        config.PathsUnder("/"),
 	}
-	c.Init.NodeRegistration.Name = "node-1"
+	c.Node.Registration.Name = "node-1"
 	c.Cluster.ClusterName = "kubernetes"
 	c.Cluster.Networking.DNSDomain = "cluster.local"
 	c.Cluster.EncryptionAlgorithm = "ECDSA-P256"

@@ -22,7 +22,7 @@ func ask(c config.Config, rootless bool) host.Ask {
 		a.Ports = append(a.Ports, p.number)
 	}
 	if !rootless {
-		a.CRISocket = c.Init.NodeRegistration.CRISocket
+		a.CRISocket = c.Node.Registration.CRISocket
 		a.Images = images(c)
 		a.KubeletFiles = KubeletPaths(c)
 	}
@@ -103,7 +103,7 @@ func preflight(m Master) (warnings []string, err error) {
 }
 
 func ignored(m Master, id string) bool {
-	return slices.ContainsFunc(m.Init.NodeRegistration.IgnorePreflightErrors, func(s string) bool {
+	return slices.ContainsFunc(m.Node.Registration.IgnorePreflightErrors, func(s string) bool {
 		return strings.EqualFold(s, id) || strings.EqualFold(s, "all")
 	})
 }
@@ -143,7 +143,7 @@ func images(c config.Config) []string {
 // missingImages wants the pods' images on the machine before anything is written, as far as
 // imagePullPolicy says so.
 func missingImages(m Master) ([]Change, error) {
-	policy := m.Init.NodeRegistration.ImagePullPolicy
+	policy := m.Node.Registration.ImagePullPolicy
 	if m.Rootless || policy == "Never" || ignored(m, "ImagePull") {
 		return nil, nil
 	}

@@ -227,7 +227,7 @@ func viaProxy(proxy httpproxy.Config, id string, ip netip.Addr, what string) []f
 }
 
 func nodeName(m Master) []finding {
-	name := m.Init.NodeRegistration.Name
+	name := m.Node.Registration.Name
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 		return []finding{{id: "Hostname", problem: fmt.Sprintf("node name %q: %s", name, strings.Join(problems, "; ")),
 			hint: "give another one with --node-name"}}

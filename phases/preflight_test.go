@@ -88,7 +88,7 @@ func TestPreflight(t *testing.T) {
 		"proxy": {[]func(*Master){func(m *Master) {
 			m.ProxyEnv = []corev1.EnvVar{{Name: "HTTPS_PROXY", Value: "http://me:secret@proxy:3128"}, {Name: "NO_PROXY", Value: "10.96.0.0/12"}}
 		}}, nil, []string{"[HTTPProxy] 10.0.0.1 is reached through the proxy http://me:xxxxx@proxy:3128"}},
-		"node name": {[]func(*Master){func(m *Master) { m.Init.NodeRegistration.Name = "node_1" }}, []string{`[Hostname] node name "node_1"`}, nil},
+		"node name": {[]func(*Master){func(m *Master) { m.Node.Registration.Name = "node_1" }}, []string{`[Hostname] node name "node_1"`}, nil},
 		"clock":     {[]func(*Master){func(m *Master) { m.Now = time.Unix(0, 0) }}, []string{"[ClockSanity] the clock says 1970-01-01T00:00:00Z"}, nil},
 		"no room":   {[]func(*Master){func(m *Master) { m.Survey.Dirs["/var/lib/etcd"] = host.Dir{FreeBytes: 100 << 20} }}, []string{"[DiskSpace] 100 MiB free on the disk of /var/lib/etcd"}, nil},
 		"some room": {[]func(*Master){func(m *Master) { m.Survey.Dirs["/var/lib/etcd"] = host.Dir{FreeBytes: 1 << 30} }}, nil, []string{"[DiskSpace] 1024 MiB free"}},
@@ -142,7 +142,7 @@ func TestPreflight(t *testing.T) {
 }
 
 func ignoring(id string) func(*Master) {
-	return func(m *Master) { m.Init.NodeRegistration.IgnorePreflightErrors = []string{id} }
+	return func(m *Master) { m.Node.Registration.IgnorePreflightErrors = []string{id} }
 }
 
 // findings are the lines of an error that begin with an id.
@@ -192,7 +192,7 @@ func TestMissingImages(t *testing.T) {
 			t.Parallel()
 			m := freshMaster(func(m *Master) {
 				m.Survey.Images = map[string]bool{all[1]: true, all[2]: true, all[3]: true}
-				m.Init.NodeRegistration.ImagePullPolicy = tt.policy
+				m.Node.Registration.ImagePullPolicy = tt.policy
 			}, tt.change)
 			changes, err := missingImages(m)
 			if err != nil || len(changes) != tt.want {
@@ -204,7 +204,7 @@ func TestMissingImages(t *testing.T) {
 
 func TestAsk(t *testing.T) {
 	t.Parallel()
-	c := pkiConfig(func(c *config.Config) { c.Init.NodeRegistration.CRISocket = socket })
+	c := pkiConfig(func(c *config.Config) { c.Node.Registration.CRISocket = socket })
 	real, sandboxed := ask(c, false), ask(c, true)
 	if len(real.Images) != 4 || real.CRISocket != socket || len(real.Ports) != 7 || len(real.KubeletFiles) != 3 {
 		t.Errorf("on a machine: %+v", real)

@@ -65,11 +65,11 @@ func (c *initCommand) run(cmd *cobra.Command, list []phases.Phase) error {
 	if err != nil {
 		return &inputError{err}
 	}
-	list, unknown := phases.Without(list, cfg.Init.SkipPhases)
+	list, unknown := phases.Without(list, cfg.Node.SkipPhases)
 	if len(unknown) > 0 {
 		return &inputError{fmt.Errorf("--skip-phases: no phase is called %s\nhint: tripod init phase list", strings.Join(unknown, " or "))}
 	}
-	c.show.to, c.show.notes, c.show.dryRun = cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg.Init.DryRun
+	c.show.to, c.show.notes, c.show.dryRun = cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg.Node.DryRun
 	if c.show.writeTo != "" && !c.show.dryRun {
 		return &inputError{fmt.Errorf("--write-to goes with --dry-run")}
 	}

@@ -15,6 +15,8 @@ import (
 type Config struct {
 	Init    InitConfiguration
 	Cluster ClusterConfiguration
+	// Node is what init and join say alike of the machine that they run on.
+	Node Node
 	// Kubelet and KubeProxy are the passed-through component documents as given; nil if there were none.
 	Kubelet, KubeProxy map[string]any
 
@@ -36,6 +38,16 @@ type Config struct {
 	// Leaf and CA are how long certificates are valid.
 	LeafValidity, CAValidity time.Duration
 	Paths                    Paths
+}
+
+// Node is the part of InitConfiguration and JoinConfiguration that is about one machine.
+type Node struct {
+	Registration NodeRegistration
+	SkipPhases   []string
+	// Patches is nil where there are none.
+	Patches  *Patches
+	Timeouts *Timeouts
+	DryRun   bool
 }
 
 // Machine is what defaults depend on.

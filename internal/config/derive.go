@@ -11,6 +11,8 @@ import (
 
 // derive works out what follows from the defaulted documents.
 func (c *Config) derive(o Overrides) []Complaint {
+	i := c.Init
+	c.Node = Node{Registration: i.NodeRegistration, SkipPhases: i.SkipPhases, Patches: i.Patches, Timeouts: i.Timeouts, DryRun: i.DryRun}
 	c.Paths.PKI = c.Cluster.CertificatesDir
 	c.Paths.EtcdData = c.Cluster.Etcd.Local.DataDir
 	return slices.Concat(
