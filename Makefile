@@ -6,10 +6,10 @@ PREVIOUS := v1.35.4
 $(shell mkdir -p bin && [ -e bin/go.mod ] || echo 'module tripod.dev/tripod/bin' >bin/go.mod)
 LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help build components containerd helpers images up down test drill bench lint flags clean
+.PHONY: help build components containerd kind-parts helpers images up down kind-image kind-up kind-down test drill bench lint flags clean
 
 help: ## Print this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## Build tripod at bin/tripod
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tripod ./cmd/tripod
@@ -24,8 +24,15 @@ containerd: bin/components/containerd/.built ## Build containerd, its shim and c
 bin/components/containerd/.built: e2e/components/build.sh e2e/components/containerd/go.mod e2e/components/containerd/go.sum
 	GO=$(GO) e2e/components/build.sh containerd
 
+KIND_PARTS := $(foreach m,kind/v0.30.0 kind/v0.33.0 crictl coredns $(KUBERNETES)/kubernetes,e2e/components/$(m)/go.mod e2e/components/$(m)/go.sum)
+
+kind-parts: bin/components/kind/.built ## Build kind, CoreDNS, crictl and kubeadm's own tests (cached)
+
+bin/components/kind/.built: e2e/components/build.sh $(KIND_PARTS)
+	GO=$(GO) e2e/components/build.sh kind
+
 helpers:
-	cd e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../bin/e2e/ ./pause ./hold
+	cd e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../bin/e2e/ ./pause ./hold ./docker/capless ./kind/echo
 	CGO_ENABLED=0 $(GO) build -trimpath -tags killpoint -o bin/e2e/tripod-killpoint ./cmd/tripod
 
 images: components helpers ## Write container images of the components as OCI archives to bin/images
@@ -36,6 +43,15 @@ up: build bin/components/$(KUBERNETES)/.built ## Bring up a sandbox: one real ma
 
 down: build ## Stop the sandbox and leave nothing of it
 	@bin/tripod sandbox down
+
+kind-image: build components containerd kind-parts helpers ## Build a node image for kind with tripod as its kubeadm
+	@cd e2e && $(GO) run ./kind/cmd -version $(KUBERNETES) image
+
+kind-up: build components containerd kind-parts helpers ## Create a cluster "tripod" with kind and that image
+	@cd e2e && $(GO) run ./kind/cmd -version $(KUBERNETES) up
+
+kind-down: ## Delete that cluster, and stop the docker engine if it was started for it
+	@cd e2e && $(GO) run ./kind/cmd down
 
 test: ## Run every test that this machine can run; sets itself up
 	@cd e2e && $(GO) run ./check

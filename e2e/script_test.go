@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PATH", filepath.Dir(l.Tripod())+":"+os.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("VERSION", lab.Default)
+			env.Defer(func() { downAll(l, filepath.Join(env.WorkDir, ".local/state")) })
 			env.Values[stageKey{}] = &stage{lab: l}
 			return nil
 		},

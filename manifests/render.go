@@ -11,9 +11,22 @@ import (
 )
 
 // Render executes the text of a template with values and decodes the result as a pod. A value that
-// is missing and a field that pods do not have are errors. Templates write values between double
-// quotes; Render escapes them, so that no value can end its string.
+// is missing and a field that pods do not have are errors.
 func Render(text string, values any) (*corev1.Pod, error) {
+	data, err := Fill(text, values)
+	if err != nil {
+		return nil, err
+	}
+	pod, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("the template makes no pod: %w", err)
+	}
+	return pod, nil
+}
+
+// Fill executes the text of a template with values. Templates write values between double quotes; they are
+// escaped, so that no value can end its string. A value that is missing is an error.
+func Fill(text string, values any) ([]byte, error) {
 	t, err := template.New("manifest").Option("missingkey=error").
 		Funcs(template.FuncMap{escapeFunc: escape}).Parse(text)
 	if err != nil {
@@ -26,11 +39,7 @@ func Render(text string, values any) (*corev1.Pod, error) {
 	if err := t.Execute(&out, values); err != nil {
 		return nil, fmt.Errorf("filling in the template: %w", err)
 	}
-	pod, err := decode(out.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("the template makes no pod: %w", err)
-	}
-	return pod, nil
+	return out.Bytes(), nil
 }
 
 const escapeFunc = "escape"

@@ -34,15 +34,25 @@ func Apply(ctx context.Context, a Application, steps []Step) error {
 	}
 	prober := NewProber(a.Master)
 	defer prober.Close()
+	prober.alive = a.Runner.Alive
 	a.Tell = inTurn(a.Tell)
-	last := len(steps) - 1 // looks at everything, so it comes when nothing goes alongside any more
-	if err := a.inOrder(ctx, prober, steps[:last]); err != nil {
-		return err
+	a.api = sync.OnceValues(a.Master.client)
+	for len(steps) > 0 {
+		next := cutAt(steps)
+		if err := a.inOrder(ctx, prober, steps[:next]); err != nil {
+			return err
+		}
+		steps = steps[next:]
 	}
-	if err := a.inOrder(ctx, prober, steps[last:]); err != nil {
-		return err
+	return nil
+}
+
+// cutAt is how many of the steps can be begun before all that goes alongside has to be done.
+func cutAt(steps []Step) int {
+	if next := slices.IndexFunc(steps[1:], func(s Step) bool { return s.AfterAll }); next >= 0 {
+		return next + 1
 	}
-	return a.sweep(steps[last])
+	return len(steps)
 }
 
 // inTurn is tell for those who go alongside each other.
@@ -55,10 +65,20 @@ func inTurn(tell func(Event)) func(Event) {
 	}
 }
 
-// sweep removes what killed runs left staged, keys perhaps. Only at the end of all: to a plan of some phases, what
-// the others need is a leftover, too (host.ReadPair).
-func (a Application) sweep(last Step) error {
-	if last.Phase != proveEverything {
+// eachOnce is tell for those who go alongside each other and find the same.
+func eachOnce(tell func(string)) func(string) {
+	var told sync.Map
+	return func(reason string) {
+		if _, before := told.LoadOrStore(reason, true); !before {
+			tell(reason)
+		}
+	}
+}
+
+// sweep removes what killed runs left staged, keys perhaps. Only when everything is proved: to a plan of some phases,
+// what the others need is a leftover, too (host.ReadPair).
+func (a Application) sweep(s Step) error {
+	if s.Phase != proveEverything && s.Phase != proveJoinedPhase {
 		return nil
 	}
 	return a.Host.Sweep(fileDirs(a.Master.Config)...)
@@ -70,20 +90,28 @@ func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) 
 	all.Go(func() error {
 		for _, s := range steps {
 			w := &waiter{Application: a, prober: prober, step: s, begun: time.Now()}
-			if err := w.change(ctx); err != nil {
-				return w.failed(ctx, err)
-			}
 			if s.Alongside {
-				all.Go(func() error { return w.proved(ctx) })
+				all.Go(func() error { return w.carryOut(ctx) })
 				continue
 			}
-			if err := w.proved(ctx); err != nil {
+			if err := w.carryOut(ctx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return all.Wait()
+}
+
+// carryOut makes the changes of the step and waits until it is proved.
+func (w *waiter) carryOut(ctx context.Context) error {
+	if err := w.change(ctx); err != nil {
+		return w.failed(ctx, err)
+	}
+	if err := w.proved(ctx); err != nil {
+		return err
+	}
+	return w.sweep(w.step)
 }
 
 // change makes the changes of the step.
@@ -95,8 +123,10 @@ func (w *waiter) change(ctx context.Context) error {
 		}
 	}
 	host.Killpoint("begin " + w.step.Phase)
+	site := w.Site
+	site.tell = eachOnce(func(reason string) { w.tell(Waiting, reason) })
 	for _, c := range together(w.step.Changes) {
-		if err := c.Do(ctx, w.Site); err != nil {
+		if err := c.Do(ctx, site); err != nil {
 			return err
 		}
 		host.Killpoint("changed in " + w.step.Phase)
@@ -108,22 +138,25 @@ func (w *waiter) change(ctx context.Context) error {
 }
 
 // together makes one change of files that follow each other: they are staged and synced side by side and
-// renamed in their order.
+// renamed in their order. Objects that follow each other are applied side by side.
 func together(changes []Change) []Change {
 	var merged []Change
 	for _, c := range changes {
 		last := len(merged) - 1
-		if last < 0 || c.alone() || merged[last].alone() {
+		switch {
+		case last >= 0 && c.files() && merged[last].files():
+			merged[last].Files = slices.Concat(merged[last].Files, c.Files)
+		case last >= 0 && c.online && merged[last].online:
+			merged[last].beside = append(merged[last].beside, c)
+		default:
 			merged = append(merged, c)
-			continue
 		}
-		merged[last].Files = slices.Concat(merged[last].Files, c.Files)
 	}
 	return merged
 }
 
-// alone is a change that is more than writing files.
-func (c Change) alone() bool { return c.do != nil || c.pod != "" }
+// files is a change that is no more than writing files.
+func (c Change) files() bool { return c.do == nil && c.pod == "" }
 
 // waiter carries out one step of a plan.
 type waiter struct {
@@ -149,11 +182,19 @@ func (w *waiter) proved(ctx context.Context) error {
 		}
 	}
 	host.Killpoint("done " + w.step.Phase)
-	w.tell(kind, "")
+	w.tell(kind, w.undone())
 	if len(w.step.Changes) == 0 {
 		return nil
 	}
 	return w.note(kind)
+}
+
+// undone says of a step that would have changed the cluster's API that nothing came of it; "" of any other.
+func (w *waiter) undone() string {
+	if !w.step.Unproved || w.step.Proof.Attempt != nil {
+		return ""
+	}
+	return "left out: no kubelet runs an apiserver here yet"
 }
 
 // failed puts back what the step has replaced, waits until that is healthy, and passes the cause on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -77,56 +78,63 @@ func TestApplyInOrder(t *testing.T) {
 		s := newStage(t, "")
 		manager := s.manifestStep(t, "kube-controller-manager", "b", healthyAfter(9*time.Second))
 		manager.Alongside = true
+		slow := Change{Verb: "create", What: "Node n", do: func(context.Context, Site) error {
+			time.Sleep(7 * time.Second)
+			return nil
+		}}
 		got, err := s.play(t.Context(), t,
 			Step{Phase: "files", Changes: write(Master{}, host.File{Path: filepath.Join(s.c.Paths.Kubernetes, "x"), Mode: 0o600})},
 			s.manifestStep(t, "etcd", "a", healthyAfter(2*time.Second)),
 			manager,
 			s.manifestStep(t, "kube-apiserver", "c", healthyAfter(3*time.Second)),
 			Step{Phase: "offline", Proof: Proof{Attempt: failing("never asked")}, Unproved: true},
-			Step{Phase: proveEverything, Proof: Proof{Attempt: healthyAfter(0)}})
+			Step{Phase: "slow", Changes: []Change{slow}, Alongside: true},
+			Step{Phase: proveEverything, Proof: Proof{Attempt: healthyAfter(0)}, AfterAll: true},
+			Step{Phase: "last"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		expect(t, []string{
-			"0s begun files", "0s changed files: create " + s.c.Paths.Kubernetes + "/x (0600)", "0s done files",
-			"0s begun up/etcd", "0s changed up/etcd: create etcd.yaml (0600)", "0s waiting up/etcd: connection refused", "2s proved up/etcd",
-			"2s begun up/kube-controller-manager", "2s changed up/kube-controller-manager: create kube-controller-manager.yaml (0600)",
-			"2s begun up/kube-apiserver", "2s changed up/kube-apiserver: create kube-apiserver.yaml (0600)",
-			"2s waiting up/kube-apiserver: connection refused", "2s waiting up/kube-controller-manager: connection refused",
-			"5s proved up/kube-apiserver", "5s begun offline", "5s unproved offline",
-			"11s proved up/kube-controller-manager", "11s begun wait-control-plane", "11s proved wait-control-plane",
-		}, sortedWithin(got, "2s waiting"))
+		want := map[string][]string{
+			"files":   {"0s begun", "0s changed: create " + s.c.Paths.Kubernetes + "/x (0600)", "0s done"},
+			"up/etcd": {"0s begun", "0s changed: create etcd.yaml (0600)", "0s waiting: connection refused", "2s proved"},
+			"up/kube-controller-manager": {"2s begun", "2s changed: create kube-controller-manager.yaml (0600)",
+				"2s waiting: connection refused", "11s proved"},
+			"up/kube-apiserver": {"2s begun", "2s changed: create kube-apiserver.yaml (0600)", "2s waiting: connection refused", "5s proved"},
+			"offline":           {"5s begun", "5s unproved"},
+			"slow":              {"5s begun", "12s changed: create Node n", "12s done"},
+			proveEverything:     {"12s begun", "12s proved"},
+			"last":              {"12s begun", "12s done"},
+		}
+		if diff := cmp.Diff(want, byPhase(got)); diff != "" {
+			t.Errorf("told (-want +got)\n%s", diff)
+		}
 		entries, err := s.site.Host.ReadJournal(filepath.Join(s.c.Paths.State, "journal.jsonl"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		var journal []string
 		for _, e := range entries {
-			journal = append(journal, e.Status+" "+e.Phase)
+			journal = append(journal, e.Phase+" "+e.Status)
 		}
-		expect(t, []string{"begun files", "done files", "begun up/etcd", "proved up/etcd", "begun up/kube-controller-manager",
-			"begun up/kube-apiserver", "proved up/kube-apiserver", "proved up/kube-controller-manager"}, journal)
+		slices.Sort(journal)
+		expect(t, []string{"files begun", "files done", "slow begun", "slow done", "up/etcd begun", "up/etcd proved", "up/kube-apiserver begun",
+			"up/kube-apiserver proved", "up/kube-controller-manager begun", "up/kube-controller-manager proved"}, journal)
 	})
 }
 
-// sortedWithin puts the lines that begin so, which were told at the same moment, last of their second, by alphabet.
-func sortedWithin(lines []string, beginning string) []string {
-	var rest, some []string
-	at := 0
+// byPhase are lines of events without the phase, by the phase: those that go alongside are told in any order.
+func byPhase(lines []string) map[string][]string {
+	phases := map[string][]string{}
 	for _, line := range lines {
-		if strings.HasPrefix(line, beginning) {
-			some = append(some, line)
-			continue
+		at, rest, _ := strings.Cut(line, " ")
+		kind, rest, _ := strings.Cut(rest, " ")
+		phase, text, found := strings.Cut(rest, ": ")
+		if found {
+			kind += ": " + text
 		}
-		rest = append(rest, line)
-		if strings.HasPrefix(line, beginning[:3]) {
-			at = len(rest)
-		}
+		phases[phase] = append(phases[phase], at+" "+kind)
 	}
-	if len(some) == 2 && some[0] > some[1] {
-		some[0], some[1] = some[1], some[0]
-	}
-	return append(rest[:at:at], append(some, rest[at:]...)...)
+	return phases
 }
 
 // The first failure stops those that go alongside, and nothing after it begins.

@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
+	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/host"
 )
 
@@ -27,6 +30,10 @@ type Change struct {
 	Needs []string `json:"-"`
 
 	do func(context.Context, Site) error
+	// online is a change in the cluster's API. Those of one step are made side by side.
+	online bool
+	// beside are further changes, made at the same time.
+	beside []Change
 	// pod is the component whose running pod has to end before Files are written: the manifest of it changes.
 	pod string
 	// old is what Files replace; nil where nothing was there.
@@ -39,17 +46,31 @@ type Site struct {
 	Runner host.Runner
 	// Kubelet is the Runner where that is the kubelet, with its container runtime's images; nil in a sandbox.
 	Kubelet *host.Kubelet
+
+	// api is a client of this master's own apiserver; Apply sets it.
+	api func() (*cluster.Client, error)
+	// tell takes the reason why a change is still waiting; Apply sets it.
+	tell func(reason string)
 }
 
-// Do carries the change out. Done again it changes nothing.
+// Do carries the change out, and those beside it. Done again it changes nothing.
 func (c Change) Do(ctx context.Context, s Site) error {
-	if c.do != nil {
-		if err := c.do(ctx, s); err != nil {
-			return fmt.Errorf("%s %s: %w", c.Verb, c.What, err)
-		}
-		return nil
+	all, ctx := errgroup.WithContext(ctx)
+	for _, other := range c.beside {
+		all.Go(func() error { return other.make(ctx, s) })
 	}
-	return c.commit(ctx, s, c.Files)
+	all.Go(func() error { return c.make(ctx, s) })
+	return all.Wait()
+}
+
+func (c Change) make(ctx context.Context, s Site) error {
+	if c.do == nil {
+		return c.commit(ctx, s, c.Files)
+	}
+	if err := c.do(ctx, s); err != nil {
+		return fmt.Errorf("%s %s: %w", c.Verb, c.What, err)
+	}
+	return nil
 }
 
 // Undo puts back what the change replaced; what it created stays for the next run. Where the pod can not be ended the

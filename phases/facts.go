@@ -4,7 +4,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/manifests"
@@ -28,19 +30,28 @@ type Facts struct {
 	Inputs map[string][]byte
 	// Running is what runs now, by component.
 	Running map[string]host.Running
-	// Administrators says that the cluster lets the group of admin.conf in.
-	Administrators bool
+	// Objects are those in the cluster's API that a plan may want, as they are now, by objectKey. What is not in it
+	// does not exist, as far as an apiserver could be asked.
+	Objects map[string]*unstructured.Unstructured
+	// Tokens are the bootstrap tokens that the cluster has.
+	Tokens []bootstrap.Record
+	// CertificateKey opens the uploaded certificates, in hex: given, or drawn. Empty where none are uploaded.
+	CertificateKey string
 	// Alive says that whoever runs the pods (kubelet or agent) answers.
 	Alive bool
 	// ProxyEnv are the proxy variables of tripod's own environment, which the components inherit as with kubeadm.
 	ProxyEnv []corev1.EnvVar
 	// Rootless is a master in a sandbox: host processes run by the agent, no kubelet, no container runtime.
 	Rootless bool
+	// Joining is what is known of the cluster that this machine joins; nil where it is the first.
+	Joining *Joining
 	// Journaled says that the journal knows of an earlier init on this host.
 	Journaled bool
 
 	// entries counts the journal's.
 	entries int
+	// lifetime is a token, freshly drawn, whose end is that of the uploaded certificates.
+	lifetime bootstrap.Token
 }
 
 // Master is one control-plane node as a plan sees it: what it is to be, and what there is.

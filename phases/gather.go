@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
+	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/manifests"
@@ -21,7 +23,10 @@ import (
 // Gather reads the facts, side by side, and draws the keys that are missing. It writes nothing.
 // What is wrong with keys, certificates and patches is an InputError that holds all of it.
 func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts, error) {
-	f := Facts{Now: time.Now(), Rootless: rootless, ProxyEnv: proxyEnv(os.Environ())}
+	f := Facts{Now: time.Now(), Rootless: rootless, ProxyEnv: proxyEnv(os.Environ()), lifetime: bootstrap.DrawToken()}
+	if c.UploadCerts {
+		f.CertificateKey = cmp.Or(c.Init.CertificateKey, bootstrap.DrawCertificateKey())
+	}
 	entries, err := s.Host.ReadJournal(journalPath(c))
 	if err != nil {
 		return f, err
@@ -41,8 +46,7 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	if err := all.Wait(); err != nil {
 		return f, err
 	}
-	f.Administrators = Master{Config: c, Facts: f}.hasAdministrators(ctx)
-	return f, nil
+	return f.asked(ctx, Master{Config: c, Facts: f}), nil
 }
 
 // gatherPKI draws what the disk lacks.

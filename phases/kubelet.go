@@ -51,9 +51,15 @@ func kubeletClientFiles(m Master) []host.File {
 	if old := m.Files[current]; old.Link != "" && slices.Equal(old.Data, m.PKI.KubeletClient) {
 		return nil
 	}
+	return rotated(m, m.PKI.KubeletClient)
+}
+
+// rotated are the file that holds certificate and key, and the link to it.
+func rotated(m Master, pair []byte) []host.File {
+	current := kubeletClientPath(m.Config)
 	name := "kubelet-client-" + m.Now.Format("2006-01-02-15-04-05") + ".pem"
 	return []host.File{
-		{Path: filepath.Join(filepath.Dir(current), name), Mode: 0o600, Data: m.PKI.KubeletClient},
+		{Path: filepath.Join(filepath.Dir(current), name), Mode: 0o600, Data: pair},
 		{Path: current, Link: name},
 	}
 }
@@ -107,11 +113,15 @@ func kubeletFiles(m Master) ([]host.File, error) {
 
 // KubeletPaths are the files that the kubelet reads when it starts, see host.KubeletOptions.
 func KubeletPaths(c config.Config) []string {
-	return []string{
+	paths := []string{
 		filepath.Join(c.Paths.Kubelet, "kubeadm-flags.env"),
 		filepath.Join(c.Paths.Kubelet, "instance-config.yaml"),
 		filepath.Join(c.Paths.Kubelet, "config.yaml"),
 	}
+	if joins(c) {
+		paths = append(paths, kubeletConfPath(c), c.Join.CACertPath)
+	}
+	return paths
 }
 
 // kubeletArgs are the flags of this node's kubelet: its name where that is not the hostname,
@@ -121,6 +131,9 @@ func kubeletArgs(m Master) []string {
 	var args []config.Arg
 	if node.Name != m.Survey.Hostname {
 		args = append(args, config.Arg{Name: "hostname-override", Value: node.Name})
+	}
+	if joins(m.Config) && len(node.Taints) > 0 {
+		args = append(args, config.Arg{Name: "register-with-taints", Value: taintsFlag(node.Taints)})
 	}
 	args = slices.DeleteFunc(args, func(a config.Arg) bool {
 		return slices.ContainsFunc(node.KubeletExtraArgs, func(extra config.Arg) bool { return extra.Name == a.Name })

@@ -1,95 +1,183 @@
 package phases
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
-	"net/http"
-	"net/url"
-	"time"
+	"maps"
+	"reflect"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
-	"tripod.dev/tripod/internal/host"
-	"tripod.dev/tripod/templates"
+	"tripod.dev/tripod/internal/cluster"
+	"tripod.dev/tripod/manifests"
 )
 
-// administrators wants the ClusterRoleBinding by which the group of admin.conf may do everything
-// (kubeadm: cmd/kubeadm/app/phases/kubeconfig, EnsureAdminClusterRoleBinding). Without it only super-admin.conf is of use.
-func administrators(m Master) ([]Change, error) {
-	if m.Administrators {
-		return nil, nil
+// objectKey names an object: Kind namespace/name, or Kind name.
+func objectKey(o *unstructured.Unstructured) string {
+	if o.GetNamespace() == "" {
+		return o.GetKind() + " " + o.GetName()
 	}
-	object, err := parseObject(templates.ClusterAdmins())
-	if err != nil {
-		return nil, err
-	}
-	return []Change{{Verb: "apply", What: object.GetKind() + " " + object.GetName(), do: func(ctx context.Context, _ Site) error {
-		return m.applyObject(ctx, object)
-	}}}, nil
+	return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
 }
 
-func parseObject(data []byte) (*unstructured.Unstructured, error) {
-	var object unstructured.Unstructured
-	if err := yaml.UnmarshalStrict(data, &object.Object); err != nil {
-		return nil, fmt.Errorf("the template makes no object: %w", err)
+// parseObjects reads the documents of a template.
+func parseObjects(data []byte) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	for document := range bytes.SplitSeq(data, []byte("\n---\n")) {
+		var o unstructured.Unstructured
+		if err := yaml.UnmarshalStrict(document, &o.Object); err != nil {
+			return nil, fmt.Errorf("the template makes no object: %w", err)
+		}
+		objects = append(objects, &o)
 	}
-	return &object, nil
+	return objects, nil
 }
 
-// applyObject makes the object what it should be, by server-side apply, whether or not it is there.
-func (m Master) applyObject(ctx context.Context, object *unstructured.Unstructured) error {
-	ctx, stop := context.WithTimeout(ctx, m.APICall)
-	defer stop()
-	resource, err := m.resource(object)
-	if err != nil {
-		return err
+// onNodes are objects that make pods: none in a sandbox, which has no node to run them.
+func onNodes(objects func(Master) ([]*unstructured.Unstructured, error)) func(Master) ([]*unstructured.Unstructured, error) {
+	return func(m Master) ([]*unstructured.Unstructured, error) {
+		if m.Rootless {
+			return nil, nil
+		}
+		return objects(m)
 	}
-	_, err = resource.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: "tripod", Force: true})
-	return err
 }
 
-// hasAdministrators says whether the cluster has what administrators want.
-func (m Master) hasAdministrators(ctx context.Context) bool {
-	if m.Running["kube-apiserver"].State != host.Started {
-		return false
+// want are the changes that make the objects what they should be. One that already contains all that is wanted
+// is left alone, whatever else it holds.
+func (m Master) want(objects ...*unstructured.Unstructured) []Change {
+	var changes []Change
+	for _, o := range objects {
+		o = canonical(o)
+		live, exists := m.Objects[objectKey(o)]
+		c := Change{Verb: "create", What: objectKey(o), online: true, do: applying(m, o)}
+		var old []byte
+		if exists {
+			now := &unstructured.Unstructured{Object: projectedMap(canonical(live).Object, o.Object)}
+			if reflect.DeepEqual(now.Object, o.Object) {
+				continue
+			}
+			c.Verb, old = "replace", document(presentable(now).Object)
+		}
+		c.Diff = redacted(manifests.Diff(c.What, old, document(presentable(o).Object)))
+		changes = append(changes, c)
 	}
-	object, err := parseObject(templates.ClusterAdmins())
-	return err == nil && m.hasObject(ctx, object)
+	return changes
 }
 
-// hasObject says whether the object is there; what can not be asked is not.
-func (m Master) hasObject(ctx context.Context, object *unstructured.Unstructured) bool {
-	ctx, stop := context.WithTimeout(ctx, time.Second)
-	defer stop()
-	resource, err := m.resource(object)
-	if err != nil {
-		return false
+// applying applies the object, and insists.
+func applying(m Master, o *unstructured.Unstructured) func(context.Context, Site) error {
+	return func(ctx context.Context, s Site) error {
+		ctx, stop := context.WithTimeout(ctx, m.APICall)
+		defer stop()
+		client, err := s.api()
+		if err != nil {
+			return err
+		}
+		return cluster.Insist(ctx, s.tell, func(ctx context.Context) error {
+			return put(ctx, client, o)
+		})
 	}
-	_, err = resource.Get(ctx, object.GetName(), metav1.GetOptions{})
-	return err == nil
 }
 
-// resource is where objects of that kind are, at this master's own apiserver and as the one administrator whom no
-// RBAC rule is needed for.
-func (m Master) resource(object *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
-	config, err := clientcmd.RESTConfigFromKubeConfig(m.PKI.Kubeconfigs[superAdminConf])
+// canonical is the object with values of the types that an apiserver's answer decodes to, and a Secret's in data.
+func canonical(o *unstructured.Unstructured) *unstructured.Unstructured {
+	var same unstructured.Unstructured
+	data, err := o.MarshalJSON()
+	if err != nil || same.UnmarshalJSON(data) != nil {
+		return o // what is no JSON the apiserver will refuse, with a better reason
+	}
+	text, found, err := unstructured.NestedStringMap(same.Object, "stringData")
+	if !found || err != nil || same.GetKind() != "Secret" {
+		return &same
+	}
+	values, _, _ := unstructured.NestedMap(same.Object, "data")
+	all := map[string]any{}
+	maps.Copy(all, values)
+	for key, value := range text {
+		all[key] = base64.StdEncoding.EncodeToString([]byte(value))
+	}
+	same.Object["data"] = all
+	delete(same.Object, "stringData")
+	return &same
+}
+
+// presentable is the object for people's eyes: of a Secret's values no more than a digest.
+func presentable(o *unstructured.Unstructured) *unstructured.Unstructured {
+	values, found, _ := unstructured.NestedMap(o.Object, "data")
+	if !found || o.GetKind() != "Secret" {
+		return o
+	}
+	shown := o.DeepCopy()
+	for key, value := range values {
+		values[key] = fmt.Sprintf("sha256:%.6x", sha256.Sum256(fmt.Append(nil, value)))
+	}
+	shown.Object["data"] = values
+	return shown
+}
+
+// projected is live reduced to what wanted speaks of, so that the two are equal where nothing has to change. Where an
+// apiserver leaves out what is empty, nothing has to change either.
+func projected(live, wanted any) any {
+	switch wanted := wanted.(type) {
+	case map[string]any:
+		if all, is := live.(map[string]any); is {
+			return projectedMap(all, wanted)
+		}
+	case []any:
+		if all, is := live.([]any); is && len(all) == len(wanted) {
+			return projectedList(all, wanted)
+		}
+	}
+	return live
+}
+
+func projectedMap(all, wanted map[string]any) map[string]any {
+	part := map[string]any{}
+	for key, w := range wanted {
+		l, exists := all[key]
+		switch {
+		case w == nil: // nothing is said of it
+			part[key] = nil
+		case exists:
+			part[key] = projected(l, w)
+		case isEmpty(w):
+			part[key] = w
+		}
+	}
+	return part
+}
+
+func projectedList(all, wanted []any) []any {
+	part := make([]any, len(all))
+	for i := range all {
+		part[i] = projected(all[i], wanted[i])
+	}
+	return part
+}
+
+// isEmpty says that an apiserver may leave the value out. An empty text is not: a label can be one.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	case bool:
+		return !v
+	}
+	return false
+}
+
+// document is a value as YAML.
+func document(v any) []byte {
+	data, err := yaml.Marshal(v)
 	if err != nil {
-		return nil, err
+		return nil // what came from JSON can be written
 	}
-	config.Host = serverURL(controllerManagerConf, m.Config)
-	config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil } // it is this machine
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	plural, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
-	if namespace := object.GetNamespace(); namespace != "" {
-		return client.Resource(plural).Namespace(namespace), nil
-	}
-	return client.Resource(plural), nil
+	return data
 }

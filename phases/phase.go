@@ -8,6 +8,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // A Phase is one step towards a running control plane. Its name is kubeadm's
@@ -18,10 +21,15 @@ type Phase struct {
 	Check func(Master) (warnings []string, err error)
 	// Want is what the phase changes; pure. Nil if it changes nothing.
 	Want func(Master) ([]Change, error)
+	// Objects are what the phase wants in the cluster's API; pure, and asked before Facts.Objects is known, which is
+	// read by their names. Nil if it wants none. The plan makes changes of those that are not yet what they should be.
+	Objects func(Master) ([]*unstructured.Unstructured, error)
 	// Proof is what has to be healthy when the phase is done. The zero Proof needs nothing.
 	Proof Proof
-	// Alongside lets the following phases begin before this one is proved.
+	// Alongside lets the following phases begin at once, before this one has changed or proved anything.
 	Alongside bool
+	// AfterAll has the phase wait until all that went alongside is done.
+	AfterAll bool
 }
 
 // A Proof says that one component is healthy.
@@ -30,15 +38,22 @@ type Proof struct {
 	Component string `json:"component,omitempty"`
 	// Attempt asks once: nil, or the reason why not.
 	Attempt func(context.Context, *Prober) error `json:"-"`
+	// Of is what is healthy then, for people; "" is the component, or the control plane.
+	Of string `json:"of,omitempty"`
+	// Within is the time for it; nil is that of control-plane components.
+	Within func(Master) time.Duration `json:"-"`
+	// Explain adds to the last reason what explains it; nil adds nothing.
+	Explain func(error) error `json:"-"`
 }
 
-// proveEverything is the name of the phase that ends an init.
+// proveEverything is the name of the phase that looks at everything once more.
 const proveEverything = "wait-control-plane"
 
 // Init is how a first master comes up. The order is not kubeadm's: the kubelet starts before
 // the manifests come, each as soon as what it needs is there, so that nothing crashes on the
 // way. The controller-manager retries until the apiserver is there, so it starts with it; a
-// scheduler that comes too early backs off, so it waits.
+// scheduler that comes too early backs off, so it waits. What the cluster's API is to hold goes there while the
+// scheduler starts.
 func Init() []Phase {
 	return []Phase{
 		{Name: "preflight", About: "look at everything that could get in the way, pull missing images",
@@ -68,10 +83,20 @@ func Init() []Phase {
 			Proof: Proof{Component: "kube-controller-manager", Attempt: proveControllerManager}, Alongside: true},
 		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: apiserverManifest,
 			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
+		{Name: "upload-config/kubeadm", About: "the ClusterConfiguration, for those who join", Objects: kubeadmConfig, Alongside: true},
+		{Name: "upload-config/kubelet", About: "the KubeletConfiguration of all nodes", Objects: kubeletConfig, Alongside: true},
+		{Name: "upload-certs", About: "the authorities' keys, sealed, for masters that join (with --upload-certs)",
+			Want: uploadCerts, Objects: certsAccess, Alongside: true},
+		{Name: "bootstrap-token", About: "what nodes join by: tokens, and cluster-info signed with them", Objects: bootstrapTokens, Alongside: true},
+		{Name: "addon/coredns", About: "cluster DNS", Objects: onNodes(coreDNSObjects), Alongside: true},
+		{Name: "addon/kube-proxy", About: "kube-proxy on every node", Objects: onNodes(kubeProxyObjects), Alongside: true},
 		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
 			Proof: Proof{Component: "kube-scheduler", Attempt: proveScheduler}},
-		{Name: proveEverything, About: "let the administrators in, look at all four once more", Want: administrators,
-			Proof: Proof{Attempt: proveAll}},
+		{Name: "mark-control-plane", About: "labels and taints of this node", Want: markControlPlane},
+		{Name: "kubelet-finalize/enable-client-cert-rotation", About: "nothing: the kubelet rotates its certificate from its first start on"},
+		{Name: proveEverything, About: "let the administrators in, look at all four once more", Objects: access,
+			Proof: Proof{Attempt: proveAll}, AfterAll: true},
+		{Name: "show-join-command", About: "print how nodes join"},
 	}
 }
 

@@ -14,6 +14,7 @@ type Step struct {
 	Changes   []Change `json:"changes,omitempty"`
 	Proof     Proof    `json:"proof,omitzero"`
 	Alongside bool     `json:"-"`
+	AfterAll  bool     `json:"-"`
 	// Unproved is set where nobody runs the pods, nor will by this plan: the files are written, no more.
 	Unproved bool `json:"unproved,omitempty"`
 }
@@ -53,13 +54,22 @@ func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
 }
 
 func plan(p Phase, m Master) (Step, error) {
-	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside}
-	if p.Want == nil {
-		return s, nil
+	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll}
+	if p.Want != nil {
+		changes, err := p.Want(m)
+		if err != nil {
+			return s, err
+		}
+		s.Changes = changes
 	}
-	changes, err := p.Want(m)
-	s.Changes = changes
-	return s, err
+	if p.Objects != nil {
+		objects, err := p.Objects(m)
+		if err != nil {
+			return s, err
+		}
+		s.Changes = append(s.Changes, m.want(objects...)...)
+	}
+	return s, nil
 }
 
 // merge appends a step, or adds it to the last one where both are of one group and need no proof:
@@ -107,15 +117,16 @@ func (m Master) has(path string) bool {
 }
 
 // prove marks the steps whose proof nobody can give: no kubelet or agent runs, and none is started. Where there will
-// be no apiserver, objects can't be applied either.
+// be no apiserver, nothing can be changed in it either.
 func prove(steps []Step, m Master) []Step {
 	runner := m.Alive
 	for i, s := range steps {
 		runner = runner || s.Phase == "kubelet-start"
-		steps[i].Unproved = s.Proof.Attempt != nil && !runner
-		if steps[i].Unproved && s.Proof.Component == "" {
-			steps[i].Changes = nil
+		if runner {
+			continue
 		}
+		steps[i].Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return c.online })
+		steps[i].Unproved = s.Proof.Attempt != nil || len(steps[i].Changes) < len(s.Changes)
 	}
 	return steps
 }

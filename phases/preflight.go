@@ -50,16 +50,23 @@ func (f finding) Error() string { return "[" + f.id + "] " + f.problem + hintLin
 // A check looks at one side of the facts.
 type check struct {
 	find func(Master) []finding
-	// kubelet is a check that makes sense only where a kubelet runs the pods.
-	kubelet bool
+	// kubelet is a check that makes sense only where a kubelet runs the pods, master only on a master, worker only
+	// where one joins.
+	kubelet, master, worker bool
 }
 
-// checks are all that init looks at. The pull of images is not among them: it is a change.
+// applies says whether the check makes sense on the machine.
+func (c check) applies(m Master) bool {
+	joins := m.Joining != nil
+	return (!c.kubelet || !m.Rootless) && (!c.master || !joins) && (!c.worker || joins)
+}
+
+// checks are all that is looked at. The pull of images is not among them: it is a change.
 func checks() []check {
 	return []check{
 		{find: privileged, kubelet: true},
-		{find: cpus, kubelet: true},
-		{find: memory, kubelet: true},
+		{find: cpus, kubelet: true, master: true},
+		{find: memory, kubelet: true, master: true},
 		{find: swap, kubelet: true},
 		{find: programs, kubelet: true},
 		{find: systemVerification, kubelet: true},
@@ -67,16 +74,20 @@ func checks() []check {
 		{find: containerRuntime, kubelet: true},
 		{find: kubeletService, kubelet: true},
 		{find: kubeletVersion, kubelet: true},
-		{find: firewalld, kubelet: true},
-		{find: proxies, kubelet: true},
+		{find: firewalld, kubelet: true, master: true},
+		{find: proxies, kubelet: true, master: true},
 		{find: nodeName},
 		{find: clock},
 		{find: diskSpace},
 		{find: writable},
 		{find: portsFree},
-		{find: manifestsOurs},
+		{find: manifestsOurs, master: true},
 		{find: strays},
-		{find: etcdDataOurs},
+		{find: kubeletConfOurs, worker: true},
+		{find: caOurs, worker: true},
+		{find: noMaster, worker: true},
+		{find: nodeFree, worker: true},
+		{find: etcdDataOurs, master: true},
 	}
 }
 
@@ -85,7 +96,7 @@ func checks() []check {
 func preflight(m Master) (warnings []string, err error) {
 	var errs *multierror.Error
 	for _, c := range checks() {
-		if c.kubelet && m.Rootless {
+		if !c.applies(m) {
 			continue
 		}
 		for _, f := range c.find(m) {
@@ -118,11 +129,11 @@ func manifestPath(m Master, component string) string {
 // ours is whether the component's manifest is there and of this cluster.
 func ours(m Master, component string) bool {
 	data, exists := m.Manifests[component+".yaml"]
-	return exists && cluster(m) != "" && manifests.ClusterOf(data) == cluster(m)
+	return exists && clusterID(m) != "" && manifests.ClusterOf(data) == clusterID(m)
 }
 
-// cluster is how manifests name the cluster that they belong to: the digest of its CA's key.
-func cluster(m Master) string {
+// clusterID is how manifests name the cluster that they belong to: the digest of its CA's key.
+func clusterID(m Master) string {
 	ca := m.PKI.Pairs[clusterCA].Cert
 	if ca == nil {
 		return ""
@@ -130,12 +141,17 @@ func cluster(m Master) string {
 	return certs.Fingerprint(ca.PublicKey)
 }
 
-// images are those of the pods. The pause image is not among them: which one is needed, the
-// container runtime's own configuration says, and it fetches it by itself.
+// images are those of the pods, the addons' too: whichever node they go to, this one is the first. The pause image
+// is not among them: which one is needed, the container runtime's own configuration says, and it fetches it by itself.
 func images(c config.Config) []string {
 	var all []string
 	for _, component := range manifests.Components() {
 		all = append(all, c.Image(component))
+	}
+	for _, component := range addons(c) {
+		if !slices.ContainsFunc(c.Node.SkipPhases, Phase{Name: "addon/" + component}.Is) {
+			all = append(all, c.Image(component))
+		}
 	}
 	return all
 }

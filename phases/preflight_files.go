@@ -35,14 +35,25 @@ func ports(c config.Config, rootless bool) []port {
 	if rootless {
 		return append(all, port{c.Advertise.Port(), "kube-apiserver", own})
 	}
-	return append(all, port{c.Advertise.Port(), "kube-apiserver", nil}, port{10250, "kubelet", nil})
+	return append(all, port{c.Advertise.Port(), "kube-apiserver", nil}, port{kubeletPort, "kubelet", nil})
+}
+
+// kubeletPort is where a kubelet serves, on every node.
+const kubeletPort = 10250
+
+// ports are those that this machine needs.
+func (m Master) ports() []port {
+	if m.Joining != nil {
+		return []port{{kubeletPort, "kubelet", nil}}
+	}
+	return ports(m.Config, m.Rootless)
 }
 
 // portsFree finds ports that somebody else holds. What an earlier run of tripod has started
 // for this same cluster may hold its own.
 func portsFree(m Master) []finding {
 	var found []finding
-	for _, p := range ports(m.Config, m.Rootless) {
+	for _, p := range m.ports() {
 		for _, l := range m.Survey.Listeners[p.number] {
 			if !p.meets(l.Addr.Addr()) || p.heldByOurs(m, l) {
 				continue
@@ -98,7 +109,7 @@ func caHere(m Master) string {
 	if !caKept(m) {
 		return "and there is no CA here"
 	}
-	return "the CA here is " + cluster(m)
+	return "the CA here is " + clusterID(m)
 }
 
 // caKept says whether the cluster's CA was found on disk.

@@ -111,7 +111,7 @@ func TestPreflight(t *testing.T) {
 		"kubelet runs":                      {change: []func(*Master){listening(listener("[::]:10250", 7, "kubelet"))}},
 		"one who is everywhere":             {[]func(*Master){listening(listener("0.0.0.0:2379", 7, "x"), listener("[::]:2379", 7, "x"))}, []string{"[Port-2379] port 2379 is held by x (pid 7)"}, nil},
 
-		"ours from an earlier run":    {change: []func(*Master){manifestOf("etcd", cluster), etcdHasData, listening(listener("10.0.0.1:2380", 7, "etcd"))}},
+		"ours from an earlier run":    {change: []func(*Master){manifestOf("etcd", clusterID), etcdHasData, listening(listener("10.0.0.1:2380", 7, "etcd"))}},
 		"ours, known by its process":  {change: []func(*Master){func(m *Master) { m.Running = map[string]host.Running{"etcd": {PID: 4242}} }, listening(python)}},
 		"etcd without our manifest":   {[]func(*Master){listening(listener("10.0.0.1:2380", 7, "etcd"))}, []string{"[Port-2380] port 2380 is held by etcd (pid 7)"}, nil},
 		"manifest of another cluster": {[]func(*Master){manifestOf("etcd", otherCluster)}, []string{"[FileAvailable--etc-kubernetes-manifests-etcd.yaml] /etc/kubernetes/manifests/etcd.yaml belongs to another cluster: its CA is sha256:00"}, nil},
@@ -182,7 +182,10 @@ func TestMissingImages(t *testing.T) {
 		change func(*Master)
 		want   int
 	}{
-		"one missing":    {"IfNotPresent", func(*Master) {}, 1},
+		"some missing":   {"IfNotPresent", func(*Master) {}, 3},
+		"no DNS":         {"IfNotPresent", func(m *Master) { m.Cluster.DNS.Disabled = true }, 2},
+		"no kube-proxy":  {"IfNotPresent", func(m *Master) { m.Node.SkipPhases = []string{"addon/kube-proxy"} }, 2},
+		"no addons":      {"IfNotPresent", func(m *Master) { m.Node.SkipPhases = []string{"addon"} }, 1},
 		"always":         {"Always", func(*Master) {}, len(all)},
 		"never":          {"Never", func(*Master) {}, 0},
 		"rootless":       {"IfNotPresent", rootless, 0},
@@ -206,7 +209,7 @@ func TestAsk(t *testing.T) {
 	t.Parallel()
 	c := pkiConfig(func(c *config.Config) { c.Node.Registration.CRISocket = socket })
 	real, sandboxed := ask(c, false), ask(c, true)
-	if len(real.Images) != 4 || real.CRISocket != socket || len(real.Ports) != 7 || len(real.KubeletFiles) != 3 {
+	if len(real.Images) != 6 || real.CRISocket != socket || len(real.Ports) != 7 || len(real.KubeletFiles) != 3 {
 		t.Errorf("on a machine: %+v", real)
 	}
 	if sandboxed.CRISocket != "" || sandboxed.Images != nil || len(sandboxed.Ports) != 6 || len(sandboxed.Dirs) != 6 || sandboxed.KubeletFiles != nil {

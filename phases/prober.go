@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/etcd"
 )
 
@@ -28,8 +29,12 @@ type Prober struct {
 	trust   map[string]*tls.Config
 	clients map[string]*http.Client
 
+	// alive asks whoever runs the pods.
+	alive func(context.Context) error
+
 	mu     sync.Mutex
 	member *etcd.Member
+	node   *cluster.Client // the kubelet's own
 	last   map[string]error
 }
 
@@ -52,6 +57,9 @@ func (p *Prober) Close() {
 		c.CloseIdleConnections()
 	}
 	p.forget(p.member)
+	if p.node != nil {
+		p.node.Close()
+	}
 }
 
 // attempt asks once. When the time for the whole wait runs out in the middle of it, the reason that counts is

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/host"
 )
 
@@ -14,8 +17,11 @@ import (
 // journal. Nor if all that is written replaces something, which is shown, too.
 func TestNoSecretIsShown(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens: [{token: abcdef.0123456789abcdef}]\n")
+	s := newStage(t, tokenDocument)
+	s.c.UploadCerts = true
 	m := s.gather(t)
+	m.Objects = map[string]*unstructured.Unstructured{"Secret kube-system/bootstrap-token-abcdef": bootstrap.Record{
+		Token: bootstrap.Token{ID: "abcdef", Secret: "hunter4567890123"}}.Object()}
 	m.ProxyEnv = proxyEnv([]string{"HTTPS_PROXY=http://me:hunter2@proxy:3128", "http_proxy=me:hunter2@proxy", "NO_PROXY="})
 	if len(m.ProxyEnv) != 2 {
 		t.Fatalf("proxies: %v", m.ProxyEnv)
@@ -74,7 +80,9 @@ func shownLines(steps []Step) []string {
 // secretsOf are words of everything that is secret in the files of a plan and in those that it replaces.
 func secretsOf(t *testing.T, steps []Step, earlier map[string]host.File) []string {
 	t.Helper()
-	secrets := []string{"PRIVATE KEY", "hunter", "0123456789abcdef", "secret@", base64.StdEncoding.EncodeToString([]byte("-----BEGIN"))[:13]}
+	secrets := []string{"PRIVATE KEY", base64.StdEncoding.EncodeToString([]byte("hunter4567890123"))[:20], "hunter", "0123456789abcdef", "secret@",
+		base64.StdEncoding.EncodeToString([]byte("-----BEGIN EC PRIVATE")), base64.StdEncoding.EncodeToString([]byte("-----BEGIN RSA PRIVATE")),
+		base64.StdEncoding.EncodeToString([]byte("0123456789abcdef"))[:20], "00112233445566778899"}
 	var files []host.File
 	for _, c := range changesOf(steps) {
 		files = append(files, c.Files...)

@@ -36,7 +36,11 @@ type vigil struct {
 // for health checks is over, or as soon as the container ends in a way that waiting can't cure.
 // What ended before since has been told, and may have been mended: it does not count.
 func (w *waiter) wait(ctx context.Context, since time.Time) error {
-	ctx, stop := context.WithTimeout(ctx, w.Master.Health)
+	within := w.Master.Health
+	if w.step.Proof.Within != nil {
+		within = w.step.Proof.Within(w.Master)
+	}
+	ctx, stop := context.WithTimeout(ctx, within)
 	defer stop()
 	now := time.Now()
 	v := &vigil{waiter: w, begun: now, looked: now, since: since}
@@ -145,7 +149,10 @@ func (v *vigil) over(ctx context.Context) error {
 
 // unhealthy is the error, with how the container ended if it did.
 func (v *vigil) unhealthy(reason error) error {
-	err := &UnhealthyError{Component: cmp.Or(v.step.Proof.Component, "the control plane"), After: time.Since(v.begun), Err: reason}
+	if v.step.Proof.Explain != nil {
+		reason = v.step.Proof.Explain(reason)
+	}
+	err := &UnhealthyError{Component: cmp.Or(v.step.Proof.Component, v.step.Proof.Of, "the control plane"), After: time.Since(v.begun), Err: reason}
 	if v.told != nil {
 		found := diagnose(v.Host, *v.told)
 		err.Exit, err.Line, err.Hint = v.told, found.line, found.hint

@@ -26,6 +26,10 @@ type bringUp struct {
 	progress progress
 	// begin is what is written before anything else; nil for nothing. A plan that is refused does not come to it.
 	begin func() error
+	// gather reads the facts; nil is phases.Gather.
+	gather func(context.Context) (phases.Master, error)
+	// done is told what was brought up, when it is; nil for nobody.
+	done func(phases.Master)
 }
 
 // run plans and applies. The plan is made before the lock is taken, so that a plan that can't be
@@ -48,6 +52,9 @@ func (b bringUp) run(ctx context.Context) (ended []phases.Event, took time.Durat
 		if err == nil && !outdated {
 			defer unlock()
 			ended, err := b.apply(ctx, m, steps)
+			if err == nil && b.done != nil {
+				b.done(m)
+			}
 			return ended, time.Since(begun), err
 		}
 		unlock()
@@ -58,16 +65,25 @@ func (b bringUp) run(ctx context.Context) (ended []phases.Event, took time.Durat
 }
 
 func (b bringUp) plan(ctx context.Context) (phases.Master, []phases.Step, error) {
-	facts, err := phases.Gather(ctx, b.site, b.config, b.rootless)
+	gather := b.gather
+	if gather == nil {
+		gather = b.facts
+	}
+	m, err := gather(ctx)
 	if err != nil {
 		return phases.Master{}, nil, err
 	}
-	m := phases.Master{Config: b.config, Facts: facts}
 	steps, warnings, err := phases.Plan(b.list, m)
 	for _, w := range warnings {
-		b.progress.tell(phases.Event{Time: facts.Now, Kind: phases.Warned, Phase: "preflight", Text: w})
+		b.progress.tell(phases.Event{Time: m.Now, Kind: phases.Warned, Phase: "preflight", Text: w})
 	}
 	return m, steps, err
+}
+
+// facts are those of a first master.
+func (b bringUp) facts(ctx context.Context) (phases.Master, error) {
+	facts, err := phases.Gather(ctx, b.site, b.config, b.rootless)
+	return phases.Master{Config: b.config, Facts: facts}, err
 }
 
 func (b bringUp) lock() (func(), error) {

@@ -1,77 +1,26 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"io"
+	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/config"
-	"tripod.dev/tripod/phases"
+	"tripod.dev/tripod/internal/host"
 )
 
 func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Print and check configurations",
+		Short: "Print, check and convert configurations, and list the images that they need",
 		Example: `  tripod config print init-defaults > master.yaml
-  tripod config validate --config master.yaml`,
+  tripod config validate --config master.yaml
+  tripod config images list`,
 	}
-	cmd.AddCommand(newConfigPrint(), newConfigValidate())
-	return cmd
-}
-
-func newConfigPrint() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "print",
-		Short:   "Print default configurations",
-		Example: "  tripod config print init-defaults",
-	}
-	cmd.AddCommand(&cobra.Command{
-		Use:     "init-defaults",
-		Short:   "Print what init takes where nothing is said, with placeholders for names, addresses and tokens",
-		Example: "  tripod config print init-defaults > master.yaml",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			data, err := config.InitDefaults(config.Machine{})
-			if err != nil {
-				return err
-			}
-			_, err = cmd.OutOrStdout().Write(data)
-			return err
-		},
-	})
-	return cmd
-}
-
-func newConfigValidate() *cobra.Command {
-	var file string
-	cmd := &cobra.Command{
-		Use:   "validate",
-		Short: "Check a configuration and tell everything that is wrong with it",
-		Example: `  tripod config validate --config master.yaml
-  generate | tripod config validate --config -`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			data, err := readFile(file, cmd.InOrStdin())
-			if err != nil {
-				return &inputError{err}
-			}
-			c, err := config.Validate(data, file)
-			if err == nil {
-				err = phases.UnknownArgs(c)
-			}
-			if err != nil {
-				return &inputError{err}
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "ok")
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&file, "config", "", "`file` to check, - for standard input")
-	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
-	require(cmd, "config")
+	cmd.AddCommand(newConfigPrint(), newConfigValidate(), newConfigMigrate(), newConfigImages())
 	return cmd
 }
 
@@ -80,4 +29,17 @@ func readFile(name string, stdin io.Reader) ([]byte, error) {
 		return io.ReadAll(stdin)
 	}
 	return os.ReadFile(name)
+}
+
+// anyMachine is this machine for verbs that a machine without a network or a container runtime can do as well.
+func anyMachine(h *host.Host) config.Machine {
+	name, err := h.Hostname()
+	if err != nil {
+		name = "node"
+	}
+	address := h.DefaultIP()
+	if !address.IsValid() {
+		address = netip.MustParseAddr("192.0.2.1")
+	}
+	return config.Machine{Hostname: cmp.Or(name, "node"), DefaultIP: address}
 }

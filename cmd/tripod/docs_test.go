@@ -36,7 +36,8 @@ func TestCommandReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := page.Execute(&out, map[string]any{"Commands": sections(newCommand(io.Discard, io.Discard))}); err != nil {
+	root := newCommand(tripodName, io.Discard, io.Discard)
+	if err := page.Execute(&out, map[string]any{"Commands": sections(root), "Global": rows(root.PersistentFlags()), "Refused": hidden(root)}); err != nil {
 		t.Fatal(err)
 	}
 	text := regexp.MustCompile(`\n{3,}`).ReplaceAllString(out.String(), "\n\n")
@@ -47,7 +48,7 @@ func TestCommandReference(t *testing.T) {
 func sections(cmd *cobra.Command) []section {
 	var all []section
 	for _, c := range cmd.Commands() {
-		if c.Name() == "help" {
+		if c.Name() == "help" || c.Hidden {
 			continue
 		}
 		if c.Runnable() && (!group(c) || c.Name() == "completion") {
@@ -79,10 +80,24 @@ func describe(cmd *cobra.Command) section {
 	return s
 }
 
-func flagRows(cmd *cobra.Command) []string {
+// hidden are the commands that are refused by name.
+func hidden(cmd *cobra.Command) []string {
+	var all []string
+	for _, c := range cmd.Commands() {
+		if c.Hidden {
+			all = append(all, strings.TrimPrefix(c.CommandPath(), tripodName+" "))
+		}
+		all = append(all, hidden(c)...)
+	}
+	return all
+}
+
+func flagRows(cmd *cobra.Command) []string { return rows(cmd.LocalFlags()) }
+
+func rows(flags *pflag.FlagSet) []string {
 	var rows []string
-	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if f.Name != "help" {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" && !f.Hidden {
 			rows = append(rows, flagRow(f))
 		}
 	})
@@ -140,7 +155,7 @@ func TestReadmeHasThePhases(t *testing.T) {
 // Every command says what it does, with an example.
 func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
-	for _, s := range sections(newCommand(io.Discard, io.Discard)) {
+	for _, s := range sections(newCommand(tripodName, io.Discard, io.Discard)) {
 		if s.Short == "" || strings.HasSuffix(s.Short, ".") {
 			t.Errorf("%s: short %q", s.Path, s.Short)
 		}

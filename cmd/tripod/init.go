@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
-	"crypto/rand"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/phases"
@@ -28,8 +27,9 @@ func newInitCommand() *cobra.Command {
 		Short: "Bring up the first master of a cluster",
 		Long: `init makes this machine the first master of a cluster: certificates, kubeconfigs, the kubelet,
 and etcd, kube-apiserver, kube-controller-manager and kube-scheduler as static pods, each proved
-healthy before the next one needs it. Run again after an interruption it goes on; run again on
-a healthy master it changes nothing.
+healthy before the next one needs it; then what the cluster has to hold for others to join it, its
+DNS and its proxy. Run again after an interruption it goes on; run again on a healthy master it
+changes nothing.
 
 The phases, in order:
 ` + phaseList(phases.Init()),
@@ -50,6 +50,9 @@ func (c *initCommand) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.show.writeTo, "write-to", "", "with --dry-run: a `directory` that gets the files as they would lie on the machine")
 	addOutput(cmd, &c.show.output, "text, or json: one event a line, or the plan as one document", "text", "json")
 	_ = cmd.RegisterFlagCompletionFunc("skip-phases", completePhases)
+	for _, name := range []string{"token", "token-ttl", "certificate-key"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
+	}
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	for _, dir := range []string{"cert-dir", "patches", "write-to"} {
 		_ = cmd.MarkFlagDirname(dir)
@@ -66,8 +69,8 @@ func (c *initCommand) run(cmd *cobra.Command, list []phases.Phase) error {
 		return &inputError{err}
 	}
 	list, unknown := phases.Without(list, cfg.Node.SkipPhases)
-	if len(unknown) > 0 {
-		return &inputError{fmt.Errorf("--skip-phases: no phase is called %s\nhint: tripod init phase list", strings.Join(unknown, " or "))}
+	if unknown = unknownPhases(unknown); len(unknown) > 0 {
+		return &inputError{fmt.Errorf("--skip-phases: no phase is called %s\nhint: %s init phase list", strings.Join(unknown, " or "), cmd.Root().Name())}
 	}
 	c.show.to, c.show.notes, c.show.dryRun = cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg.Node.DryRun
 	if c.show.writeTo != "" && !c.show.dryRun {
@@ -78,42 +81,28 @@ func (c *initCommand) run(cmd *cobra.Command, list []phases.Phase) error {
 		return err
 	}
 	defer site.Kubelet.Close()
-	b := bringUp{verb: "init", config: cfg, site: site, list: list, show: c.show}
-	return c.bringUp(cmd.Context(), b, append(warnings, withoutEffect(cmd)...))
+	c.show.verbose = verbose(cmd)
+	b := bringUp{verb: "init", config: cfg, site: site, list: list, show: c.show, progress: c.show.progress()}
+	return c.bringUp(cmd, b, warnings)
 }
 
-// withoutEffect are warnings of flags that are taken because kubeadm has them, and have nothing to act on yet.
-func withoutEffect(cmd *cobra.Command) []string {
-	var warnings []string
-	for _, name := range []string{"upload-certs", "certificate-key", "token", "token-ttl"} {
-		if cmd.Flags().Changed(name) {
-			warnings = append(warnings, "--"+name+" has no effect: this version uploads neither tokens nor certificates to the cluster")
-		}
-	}
-	return warnings
-}
-
-func (c *initCommand) bringUp(ctx context.Context, b bringUp, warnings []string) error {
-	b.progress = newProgress(c.show.to, c.show.output)
+func (c *initCommand) bringUp(cmd *cobra.Command, b bringUp, warnings []string) error {
 	for _, w := range warnings {
-		b.progress.tell(phases.Event{Kind: phases.Warned, Phase: "config", Text: w})
+		b.progress.tell(phases.Event{Time: time.Now(), Kind: phases.Warned, Phase: "config", Text: w})
 	}
-	ended, took, err := b.run(ctx)
+	var m phases.Master
+	b.done = func(up phases.Master) { m = up }
+	ended, took, err := b.run(cmd.Context())
+	if err == nil && !c.show.wanted() && c.show.output == "json" {
+		joinEvents(b.progress, cmd.Root().Name(), m, ended)
+	}
 	b.progress.close()
 	if err != nil || c.show.output == "json" || c.show.wanted() {
 		return err
 	}
 	durations(c.show.to, ended, took)
-	if up(ended) {
-		fmt.Fprintf(c.show.to, "\nThis master is up. To use it:\n  export KUBECONFIG=%s/admin.conf\n  kubectl get --raw='/readyz?verbose'\n", b.config.Paths.Kubernetes)
-	}
+	farewell(c.show.to, cmd.Root().Name(), m, ended)
 	return nil
-}
-
-// up says whether the run ended with the proof of a whole master, and not with one of its phases.
-func up(ended []phases.Event) bool {
-	all, last := phases.Init(), len(ended)-1
-	return last >= 0 && ended[last].Kind == phases.Proved && ended[last].Phase == all[len(all)-1].Name
 }
 
 // load reads the configuration file and the flags.
@@ -123,7 +112,7 @@ func (c *initCommand) load() (config.Config, []string, error) {
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	machine := config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets(), Token: newToken()}
+	machine := config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets(), Token: bootstrap.DrawToken().String()}
 	var data []byte
 	if file := c.overrides.ConfigFile; file != "" {
 		if data, err = os.ReadFile(file); err != nil {
@@ -131,71 +120,4 @@ func (c *initCommand) load() (config.Config, []string, error) {
 		}
 	}
 	return config.Load(data, c.overrides.ConfigFile, c.overrides, machine)
-}
-
-// newToken draws a bootstrap token.
-func newToken() string {
-	text := strings.ToLower(rand.Text())
-	return text[:6] + "." + text[6:22]
-}
-
-func newInitPhase() *cobra.Command {
-	var c initCommand
-	cmd := &cobra.Command{
-		Use:   "phase NAME",
-		Short: "Run one phase of init, or a group of phases",
-		Long: `phase runs one phase of init, or all of a group. A component is proved healthy if a kubelet runs
-that can start it; without one only its files are written. tripod init phase list prints the names.`,
-		Example: `  tripod init phase list
-  tripod init phase certs
-  tripod init phase certs apiserver   # or certs/apiserver`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 || len(args) > 2 {
-				return fmt.Errorf("phase takes the name of a phase\nhint: tripod init phase list")
-			}
-			return nil
-		},
-		ValidArgsFunction: completePhases,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name := strings.Join(args, "/")
-			if name == "list" {
-				fmt.Fprint(cmd.OutOrStdout(), phaseList(phases.Init()))
-				return nil
-			}
-			list := phases.Only(phases.Init(), name)
-			if len(list) == 0 {
-				return &inputError{fmt.Errorf("no phase is called %s\nhint: tripod init phase list", name)}
-			}
-			return c.run(cmd, list)
-		},
-	}
-	c.addFlags(cmd)
-	return cmd
-}
-
-// phaseList is a line a phase, groups above their phases.
-func phaseList(list []phases.Phase) string {
-	var b strings.Builder
-	group := ""
-	for _, p := range list {
-		name := p.Name
-		if p.Group() != p.Name {
-			if p.Group() != group {
-				fmt.Fprintf(&b, "  %s\n", p.Group())
-			}
-			name = "  /" + strings.TrimPrefix(p.Name, p.Group()+"/")
-		}
-		group = p.Group()
-		fmt.Fprintf(&b, "  %-28s %s\n", name, p.About)
-	}
-	return b.String()
-}
-
-// completePhases are the names of phases and of their groups.
-func completePhases(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	for _, p := range phases.Init() {
-		names = append(names, p.Group(), p.Name)
-	}
-	return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
 }

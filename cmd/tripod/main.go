@@ -1,5 +1,6 @@
 // Command tripod brings up and looks after stacked-etcd Kubernetes control planes made of
-// static pods. One file per verb; only this package prints and exits.
+// static pods. One file per verb; only this package prints and exits. Called by the name of kubeadm
+// it has the same verbs and flags, and what it prints is what those who drive kubeadm look for.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tripod.dev/tripod/internal/discovery"
 	"tripod.dev/tripod/phases"
 )
 
@@ -33,7 +35,7 @@ func main() {
 	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends tripod there and then
-	if err := newCommand(os.Stdout, os.Stderr).ExecuteContext(ctx); err != nil {
+	if err := newCommand(programName(os.Args[0]), os.Stdout, os.Stderr).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, errorText(os.Stderr, interrupted(ctx, err)))
 		os.Exit(exitCode(err))
 	}
@@ -47,29 +49,35 @@ func interrupted(ctx context.Context, err error) error {
 	return fmt.Errorf("%w\nhint: run the same command again, it goes on from here", context.Cause(ctx))
 }
 
-func newCommand(stdout, stderr io.Writer) *cobra.Command {
+// newCommand is the whole command line, under the name of program.
+func newCommand(program string, stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "tripod",
+		Use:   program,
 		Short: "Bring up and look after stacked-etcd Kubernetes control planes made of static pods",
-		Long: `tripod brings up Kubernetes control planes: on every master etcd, kube-apiserver,
+		Long: `tripod brings up Kubernetes clusters: on every master etcd, kube-apiserver,
 kube-controller-manager and kube-scheduler as static pods, proved healthy before it returns.
 It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
 		Example: `  tripod sandbox up                      # a real master on this machine, without root
   tripod init --config master.yaml       # the first master of a cluster, with the kubelet
-  tripod init --config master.yaml --diff`,
+  tripod init --config master.yaml --diff
+  tripod token create --print-join-command`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version,
+		Version:       shortVersion(program),
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &inputError{fmt.Errorf("%w\nhint: %s --help lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newInitCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand())
+	root.AddCommand(newInitCommand(), newJoinCommand(), newJoinCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand(),
+		newTokenCommand(), newCertsCommand(), newKubeconfigCommand())
+	root.AddCommand(refusedVerbs()...)
+	addGlobalFlags(root)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)
+	rename(root, program)
 	return root
 }
 
@@ -81,10 +89,12 @@ func (e *inputError) Unwrap() error { return e.error }
 // exitCode is what an error ends tripod with.
 func exitCode(err error) int {
 	var (
-		input     *inputError
-		given     *phases.InputError
-		preflight *phases.PreflightError
-		unhealthy *phases.UnhealthyError
+		input      *inputError
+		given      *phases.InputError
+		preflight  *phases.PreflightError
+		unhealthy  *phases.UnhealthyError
+		discovered *discovery.Error
+		found      *discovery.Error
 	)
 	switch {
 	case errors.As(err, &input), errors.As(err, &given):
@@ -93,6 +103,21 @@ func exitCode(err error) int {
 		return exitPreflight
 	case errors.As(err, &unhealthy):
 		return exitUnhealthy
+	case errors.As(err, &discovered):
+		return discoveryExit(discovered.Kind)
+	case errors.As(err, &found):
+		return exitDiscovery(found.Kind)
+	}
+	return exitFailed
+}
+
+// exitDiscovery is what a cluster that could not be found ends tripod with.
+func exitDiscovery(kind discovery.Kind) int {
+	switch kind {
+	case discovery.BadToken, discovery.BadCA, discovery.BadFile:
+		return exitInput
+	case discovery.BadClock:
+		return exitPreflight
 	}
 	return exitFailed
 }

@@ -18,8 +18,14 @@ import (
 // tripod runs a command line and returns what it prints, with its error as people see it, and the exit code.
 func tripod(t *testing.T, args ...string) (out, errs string, code int) {
 	t.Helper()
+	return called(t, tripodName, args...)
+}
+
+// called is tripod called by some name.
+func called(t *testing.T, program string, args ...string) (out, errs string, code int) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := newCommand(&stdout, &stderr)
+	cmd := newCommand(program, &stdout, &stderr)
 	cmd.SetArgs(args)
 	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		fmt.Fprintln(&stderr, errorText(&stderr, err))
@@ -39,8 +45,9 @@ func TestCommandLines(t *testing.T) {
 		"sandbox":                         {0, "tripod sandbox down", ""},
 		"sandbox up --help":               {0, "--kubernetes-version version", ""},
 		"version":                         {0, "v0.0.0-dev\n", ""},
-		"version -o json":                 {0, `"version":"v0.0.0-dev"`, ""},
+		"version -o json":                 {0, `"version": "v0.0.0-dev"`, ""},
 		"init phase list":                 {0, phaseList(phases.Init()), ""},
+		"version -o yaml":                 {0, "kubernetes:\n- v1.34", ""},
 		"completion bash":                 {0, "bash completion V2 for tripod", ""},
 		"completion fish":                 {0, "fish completion", ""},
 		"__complete init -o ":             {0, "text\njson\n", ""},
@@ -48,19 +55,21 @@ func TestCommandLines(t *testing.T) {
 		"config print init-defaults":      {0, "kind: InitConfiguration", ""},
 		"sandbox down --name no-such-one": {0, "There is no sandbox no-such-one: nothing to do.", ""},
 
-		"ini":                                    {2, "", "error: tripod has no command \"ini\"\nhint: did you mean init?"},
-		"nonsense":                               {2, "", "hint: tripod --help lists them"},
-		"sandbox uo":                             {2, "", "tripod sandbox has no command \"uo\"\nhint: did you mean up?"},
-		"init phse":                              {2, "", "did you mean phase?"},
-		"init phase":                             {2, "", "hint: tripod init phase list"},
-		"init phase a b c":                       {2, "", "hint: tripod init phase list"},
-		"init phase nonsense":                    {2, "", "no phase is called nonsense"},
-		"init --skip-phases=nope":                {2, "", "--skip-phases: no phase is called nope"},
-		"init --write-to=x":                      {2, "", "--write-to goes with --dry-run"},
-		"init --config=/nowhere":                 {2, "", "no such file"},
-		"init --nope":                            {2, "", "error: unknown flag: --nope\nhint: tripod init --help lists the flags"},
-		"init -o xml":                            {2, "", "--output=xml: it is one of text, json"},
-		"init --token":                           {2, "", "flag needs an argument: --token"},
+		"ini":                     {2, "", "error: tripod has no command \"ini\"\nhint: did you mean init?"},
+		"nonsense":                {2, "", "hint: tripod --help lists them"},
+		"sandbox uo":              {2, "", "tripod sandbox has no command \"uo\"\nhint: did you mean up?"},
+		"init phse":               {2, "", "did you mean phase?"},
+		"init phase":              {2, "", "hint: tripod init phase list"},
+		"init phase a b c":        {2, "", "hint: tripod init phase list"},
+		"init phase nonsense":     {2, "", "no phase is called nonsense"},
+		"init --skip-phases=nope": {2, "", "--skip-phases: no phase is called nope"},
+		"init --write-to=x":       {2, "", "--write-to goes with --dry-run"},
+		"init --config=/nowhere":  {2, "", "no such file"},
+		"init --nope":             {2, "", "error: unknown flag: --nope\nhint: tripod init --help lists the flags"},
+		"init -o xml":             {2, "", "--output=xml: it is one of text, json"},
+		"init --token":            {2, "", "flag needs an argument: --token"},
+		"init --v=x":              {2, "", "invalid argument"},
+		"init phase kubelet-finalize/experimental-cert-rotation": {2, "", "is not supported"},
 		"init --dry-run=maybe":                   {2, "", "invalid argument"},
 		"version x":                              {2, "", `tripod version takes no argument, not "x"`},
 		"completion nope":                        {2, "", `no command "nope"`},

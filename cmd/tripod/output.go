@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+	"sigs.k8s.io/yaml"
 )
 
 // paint says whether w is a terminal that wants colour (https://no-color.org).
@@ -84,4 +86,23 @@ func oneOf(flag, value string, allowed ...string) error {
 		return nil
 	}
 	return &inputError{fmt.Errorf("--%s=%s: it is one of %s", flag, value, strings.Join(allowed, ", "))}
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printAs prints v as json or yaml.
+func printAs(w io.Writer, format string, v any) error {
+	if format == "json" {
+		return printJSON(w, v)
+	}
+	data, err := yaml.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
 }

@@ -25,7 +25,7 @@ func newProgress(w io.Writer, output string) progress {
 	case terminal(w):
 		return newLive(w)
 	}
-	return plain{w}
+	return plain{to: w}
 }
 
 // jsonProgress writes one event a line.
@@ -35,10 +35,14 @@ func (p jsonProgress) tell(e phases.Event) { _ = p.to.Encode(e) }
 func (jsonProgress) close()                {}
 
 // plain writes lines that read well in a log.
-type plain struct{ to io.Writer }
+type plain struct {
+	to io.Writer
+	// verbose tells also when a phase begins.
+	verbose bool
+}
 
 func (p plain) tell(e phases.Event) {
-	if e.Kind == phases.Begun {
+	if e.Kind == phases.Begun && !p.verbose {
 		return
 	}
 	fmt.Fprintf(p.to, "[%s] %s\n", e.Phase, sentence(e))
@@ -63,6 +67,8 @@ func sentence(e phases.Event) string {
 		return "failed after " + seconds(e.Seconds)
 	case phases.Crashed:
 		return e.Text
+	case phases.Begun:
+		return "begins"
 	}
 	return string(e.Kind) + ": " + strings.ReplaceAll(e.Text, "\n", "\n    ")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -183,12 +182,6 @@ func agentOptions(s sandbox.Sandbox, m sandbox.Master) agent.Options {
 
 func adminConf(s sandbox.Sandbox) string {
 	return filepath.Join(s.Paths(s.Masters[0]).Kubernetes, "admin.conf")
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 // agentRunner runs the pods of a sandbox's master: Start starts its agent where none answers.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/internal/sandbox"
@@ -118,7 +119,7 @@ func (u *sandboxUp) load(s *sandbox.Sandbox, m sandbox.Master) (config.Config, [
 			return config.Config{}, nil, err
 		}
 	}
-	machine := config.Machine{Hostname: s.Node(m), DefaultIP: m.Address, Token: newToken()}
+	machine := config.Machine{Hostname: s.Node(m), DefaultIP: m.Address, Token: bootstrap.DrawToken().String()}
 	cfg, warnings, err := config.Load(data, u.config, o, machine)
 	if err != nil {
 		return cfg, warnings, err

@@ -25,6 +25,16 @@ type showPlan struct {
 	// writeTo is a directory that gets the plan's files as they would lie on the machine; "" for none.
 	writeTo string
 	output  string
+	// verbose is plain lines that tell everything, on a terminal too.
+	verbose bool
+}
+
+// progress shows what is done while it is done, if the plan is not only shown.
+func (s showPlan) progress() progress {
+	if s.verbose && s.output != "json" {
+		return plain{to: s.to, verbose: true}
+	}
+	return newProgress(s.to, s.output)
 }
 
 func (s showPlan) wanted() bool { return s.dryRun || s.diff || s.writeTo != "" }
@@ -74,6 +84,8 @@ func (s showPlan) step(step phases.Step) {
 	switch {
 	case step.Unproved:
 		fmt.Fprintln(s.to, "  (not proved: nothing runs static pods here yet)")
+	case step.Proof.Of != "":
+		fmt.Fprintf(s.to, "  prove that %s is healthy\n", step.Proof.Of)
 	case step.Proof.Component != "":
 		fmt.Fprintf(s.to, "  prove that %s is healthy\n", step.Proof.Component)
 	case step.Proof.Attempt != nil:

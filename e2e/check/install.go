@@ -13,6 +13,9 @@ var needed = []struct{ program, packages string }{
 	{"ip", "iproute2"},
 	{"nsenter", "util-linux"},
 	{"gcc", "gcc libc6-dev"}, // the race detector
+	{"docker", "docker.io iptables"},
+	{"dockerd", "docker.io iptables"},
+	{"mmdebstrap", "mmdebstrap debian-archive-keyring"}, // the node image
 }
 
 // install gets from Debian what is missing, where it may. What is still missing then, the tests name themselves.

@@ -12,10 +12,11 @@ import (
 	"runtime"
 )
 
-// Image is a container image made of nothing but one static binary.
+// Image is a container image made of one static binary, and at most one other layer.
 type Image struct {
 	Names  []string // full names, registry.k8s.io/etcd:3.6.8-0
 	Binary string   // path on this machine; it lies at /usr/local/bin in the image
+	Base   string   // a tar of what else is in the image; "" is nothing
 }
 
 // descriptor is OCI's reference to a blob.
@@ -42,7 +43,7 @@ func WriteArchive(w io.Writer, images []Image) error {
 	}
 	var manifests []descriptor
 	for _, image := range images {
-		manifest, err := out.image(image.Binary)
+		manifest, err := out.image(image)
 		if err != nil {
 			return fmt.Errorf("image of %s: %w", image.Binary, err)
 		}
@@ -73,25 +74,29 @@ func (a *archive) file(name string, data []byte) error {
 	return err
 }
 
-// image writes the three blobs of an image and returns its manifest.
-func (a *archive) image(binary string) (descriptor, error) {
-	layer, err := a.layer(binary)
+// image writes the blobs of an image and returns its manifest.
+func (a *archive) image(image Image) (descriptor, error) {
+	layers, err := a.layers(image)
 	if err != nil {
 		return descriptor{}, err
+	}
+	var contents []string
+	for _, layer := range layers {
+		contents = append(contents, layer.Digest)
 	}
 	config, err := a.document(configType, map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
 		"config": map[string]any{
-			"Entrypoint": []string{"/usr/local/bin/" + filepath.Base(binary)},
-			"Env":        []string{"PATH=/usr/local/bin"},
+			"Entrypoint": []string{"/usr/local/bin/" + filepath.Base(image.Binary)},
+			"Env":        []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin"},
 		},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{layer.Digest}},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": contents},
 	})
 	if err != nil {
 		return descriptor{}, err
 	}
 	return a.document(manifestType, map[string]any{
-		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": []descriptor{layer},
+		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": layers,
 	})
 }
 
@@ -104,10 +109,24 @@ func (a *archive) document(mediaType string, content any) (descriptor, error) {
 	return descriptor{MediaType: mediaType, Digest: "sha256:" + digest, Size: int64(len(data))}, a.file("blobs/sha256/"+digest, data)
 }
 
-// layer writes the tar of one binary. Its digest is its name, so the binary is read twice.
-func (a *archive) layer(binary string) (descriptor, error) {
+// layers writes the layers of an image, the binary's last.
+func (a *archive) layers(image Image) ([]descriptor, error) {
+	var layers []descriptor
+	if image.Base != "" {
+		base, err := a.layer(func(w io.Writer) (int64, error) { return writeFile(w, image.Base) })
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, base)
+	}
+	binary, err := a.layer(func(w io.Writer) (int64, error) { return writeLayer(w, image.Binary) })
+	return append(layers, binary), err
+}
+
+// layer writes a tar. Its digest is its name, so it is written twice.
+func (a *archive) layer(write func(io.Writer) (int64, error)) (descriptor, error) {
 	hash := sha256.New()
-	size, err := writeLayer(hash, binary)
+	size, err := write(hash)
 	if err != nil {
 		return descriptor{}, err
 	}
@@ -115,8 +134,17 @@ func (a *archive) layer(binary string) (descriptor, error) {
 	if err := a.tar.WriteHeader(&tar.Header{Name: "blobs/sha256/" + digest, Mode: 0o644, Size: size}); err != nil {
 		return descriptor{}, err
 	}
-	_, err = writeLayer(a.tar, binary)
+	_, err = write(a.tar)
 	return descriptor{MediaType: layerType, Digest: "sha256:" + digest, Size: size}, err
+}
+
+func writeFile(w io.Writer, path string) (int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	return io.Copy(w, file)
 }
 
 // writeLayer writes a layer that holds the binary and returns how long it is. It is the same for the same binary.

@@ -28,13 +28,13 @@ func (l Lab) Images(version string) []Image {
 	}}
 	images := []Image{pause}
 	for _, component := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
-		images = append(images, Image{[]string{imageName(component, version)}, l.Component(version, component)})
+		images = append(images, Image{Names: []string{imageName(component, version)}, Binary: l.Component(version, component)})
 	}
 	for _, tag := range etcdTags[version] {
-		images = append(images, Image{[]string{imageName("etcd", tag)}, l.Component(version, "etcd")})
+		images = append(images, Image{Names: []string{imageName("etcd", tag)}, Binary: l.Component(version, "etcd")})
 	}
 	if version != Default { // tripod runs the newest etcd under every minor
-		images = append(images, Image{[]string{imageName("etcd", etcdTags[Default][0])}, l.Component(Default, "etcd")})
+		images = append(images, Image{Names: []string{imageName("etcd", etcdTags[Default][0])}, Binary: l.Component(Default, "etcd")})
 	}
 	return images
 }

@@ -1,15 +1,15 @@
 package lab
 
-// ignored are the preflight errors that say something about this machine, not about what is tested: its control groups
+// Ignored are the preflight errors that say something about this machine, not about what is tested: its control groups
 // may be v1, its memory small.
-const ignored = "--ignore-preflight-errors=SystemVerification,NumCPU,Mem,Swap"
+const Ignored = "--ignore-preflight-errors=SystemVerification,NumCPU,Mem,Swap"
 
 // KubeadmInit are the arguments of kubeadm for a first master on a [Node]. There are no images of the addons.
 func KubeadmInit(version string) []string {
-	return []string{"init", "--kubernetes-version=" + version, "--skip-phases=addon", ignored}
+	return []string{"init", "--kubernetes-version=" + version, "--skip-phases=addon", Ignored}
 }
 
 // TripodInit are the arguments of tripod for the same.
 func TripodInit(version string) []string {
-	return []string{"init", "--kubernetes-version=" + version, ignored}
+	return []string{"init", "--kubernetes-version=" + version, Ignored}
 }

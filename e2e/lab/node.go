@@ -22,7 +22,8 @@ var nodeScript string
 type Machine struct {
 	Version   string     // Kubernetes version of its kubelet, tools and images; "" is Default
 	Name      string     // host name; "" is "master"
-	Addr      netip.Addr // its address; zero is 10.88.0.2. Nodes do not see each other, so it may be the same on all
+	Addr      netip.Addr // its address; zero is 10.88.0.2. It may be the same on all nodes that do not see each other
+	Network   *Network   // where it sees other nodes, those of other addresses; nil is a network of its own
 	NoKubelet bool       // nobody keeps a kubelet running
 	NoImages  bool       // containerd starts empty
 }
@@ -94,6 +95,9 @@ func (n *Node) boot(ctx context.Context) error {
 	n.init.Env = append(os.Environ(), n.environment()...)
 	n.init.Stdin, n.init.Stderr = stdin, &complaint
 	n.init.WaitDelay = waitDelay
+	if n.Network != nil {
+		n.init.ExtraFiles = []*os.File{n.Network.namespace}
+	}
 	n.init.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 	}
@@ -120,8 +124,12 @@ func (n *Node) environment() []string {
 	if !n.NoKubelet {
 		flags = strings.Join(kubeletFlags(n.controlGroup()), " ")
 	}
+	network := ""
+	if n.Network != nil {
+		network = "/proc/self/fd/3"
+	}
 	return []string{
-		"DIR=" + n.dir.path, "NAME=" + n.Name, "ADDRESS=" + n.Addr.String(),
+		"NETWORK=" + network, "DIR=" + n.dir.path, "NAME=" + n.Name, "ADDRESS=" + n.Addr.String(),
 		"TOOLS=" + n.lab.tools(n.Version), "KUBELET_LAB_FLAGS=" + flags,
 	}
 }

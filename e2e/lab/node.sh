@@ -6,6 +6,7 @@
 # NAME     host name
 # ADDRESS  the machine's own address
 # TOOLS    folders with kubelet, kubeadm, kubectl, containerd, ctr
+# NETWORK  network namespace with the bridge that the machine is plugged into; empty: into nothing
 # KUBELET_LAB_FLAGS  flags that this machine (not the cluster) needs
 set -euo pipefail
 
@@ -33,8 +34,15 @@ network() {
 	: >/etc/resolv.conf
 	echo 1 >/proc/sys/net/ipv4/ip_forward
 	ip link set lo up
-	ip link add eth0 type veth peer name wire # whose other end leads nowhere; not every kernel has dummy devices
-	ip link set wire up
+	if [ -n "$NETWORK" ]; then
+		wire=wire${ADDRESS//./} # unlike those of the others
+		ip link add eth0 type veth peer name "$wire" netns "$NETWORK"
+		nsenter --net="$NETWORK" ip link set "$wire" master bridge up
+		exec 3<&-
+	else
+		ip link add eth0 type veth peer name wire # whose other end leads nowhere; not every kernel has dummy devices
+		ip link set wire up
+	fi
 	ip address add "$ADDRESS/24" dev eth0
 	ip link set eth0 up
 	ip route add default dev eth0 src "$ADDRESS"

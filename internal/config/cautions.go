@@ -7,10 +7,12 @@ import (
 
 // cautionsBefore are warnings about what setDefaults mends.
 func (c *Config) cautionsBefore() []Complaint {
-	if !strings.HasPrefix(c.Init.NodeRegistration.CRISocket, "/") {
-		return nil
+	for _, node := range []NodeRegistration{c.Init.NodeRegistration, c.Join.NodeRegistration} {
+		if strings.HasPrefix(node.CRISocket, "/") {
+			return []Complaint{wrong("nodeRegistration.criSocket", "a path without unix:// is deprecated")}
+		}
 	}
-	return []Complaint{wrong("nodeRegistration.criSocket", "a path without unix:// is deprecated")}
+	return nil
 }
 
 // cautions are warnings about what is accepted, but hardly meant.
@@ -29,7 +31,8 @@ func (c *Config) cautionsVersions() []Complaint {
 	if c.Version.Pre != "" {
 		warnings = append(warnings, wrong("kubernetesVersion", "%s is a pre-release", c.Version.Tag()))
 	}
-	if tag := c.Cluster.Etcd.Local.ImageTag; tag != "" {
+	if local := c.Cluster.Etcd.Local; local != nil && local.ImageTag != "" {
+		tag := local.ImageTag
 		if v, ok := etcdVersion(tag); !ok {
 			warnings = append(warnings, wrong("etcd.local.imageTag", "%q is not a version: the image is taken for etcd %s", tag, v))
 		}
@@ -63,7 +66,7 @@ func (c *Config) cautionsGates() []Complaint {
 
 func (c *Config) cautionsTaints() []Complaint {
 	var warnings []Complaint
-	for i, taint := range c.Init.NodeRegistration.Taints {
+	for i, taint := range c.Node.Registration.Taints {
 		if taint.TimeAdded != nil {
 			warnings = append(warnings, wrong(at("nodeRegistration.taints", i)+".timeAdded", "is ignored: the cluster sets it"))
 		}

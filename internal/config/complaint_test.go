@@ -28,8 +28,8 @@ func TestBadDocuments(t *testing.T) {
 		"another kind": {"apiVersion: v1\nkind: Pod\n",
 			"init.yaml: document 1, line 2: kind: \"Pod\" is not known\n" +
 				"  hint: known are InitConfiguration, ClusterConfiguration, JoinConfiguration, UpgradeConfiguration, ResetConfiguration, KubeletConfiguration, KubeProxyConfiguration"},
-		"old version": {"apiVersion: kubeadm.k8s.io/v1beta3\nkind: InitConfiguration\n",
-			"init.yaml: document 1, line 1: apiVersion: \"kubeadm.k8s.io/v1beta3\" is not read\n" +
+		"old version": {"apiVersion: kubeadm.k8s.io/v1beta2\nkind: InitConfiguration\n",
+			"init.yaml: document 1, line 1: apiVersion: \"kubeadm.k8s.io/v1beta2\" is not read\n" +
 				"  hint: tripod reads InitConfiguration as kubeadm.k8s.io/v1beta4"},
 		"kind twice": {initKind + "---\n" + initKind,
 			"init.yaml: document 2, line 5: kind: InitConfiguration is given twice, first in document 1"},
@@ -93,8 +93,8 @@ func TestBadDocuments(t *testing.T) {
 // What a document that could not be read may have said is not complained about.
 func TestUnreadDocument(t *testing.T) {
 	t.Parallel()
-	_, _, err := config.Load([]byte("apiVersion: kubeadm.k8s.io/v1beta3\nkind: InitConfiguration\n"), "init.yaml", config.Overrides{}, config.Machine{})
-	equal(t, "init.yaml: document 1, line 1: apiVersion: \"kubeadm.k8s.io/v1beta3\" is not read\n"+
+	_, _, err := config.Load([]byte("apiVersion: kubeadm.k8s.io/v1beta2\nkind: InitConfiguration\n"), "init.yaml", config.Overrides{}, config.Machine{})
+	equal(t, "init.yaml: document 1, line 1: apiVersion: \"kubeadm.k8s.io/v1beta2\" is not read\n"+
 		"  hint: tripod reads InitConfiguration as kubeadm.k8s.io/v1beta4", message(err))
 }
 

@@ -10,11 +10,13 @@ import (
 	"time"
 )
 
-// Config is what one master is to be: the defaulted documents, and what follows from them.
-// It is passed by value and never changed after Load.
+// Config is what one machine is to be: the defaulted documents, and what follows from them.
+// It is passed by value and never changed after Load; OfCluster makes another.
 type Config struct {
 	Init    InitConfiguration
 	Cluster ClusterConfiguration
+	// Join is what join alone reads; zero for init, as Init is for join.
+	Join JoinConfiguration
 	// Node is what init and join say alike of the machine that they run on.
 	Node Node
 	// Kubelet and KubeProxy are the passed-through component documents as given; nil if there were none.
@@ -34,10 +36,15 @@ type Config struct {
 	// Services and Pods are the subnets, IPv4 or IPv6 or one of each. Pods may be empty.
 	Services, Pods []netip.Prefix
 	// Timeouts are the documents' timeouts as durations.
-	Health, KubeletHealth, APICall, EtcdCall time.Duration
+	Health, KubeletHealth, APICall, EtcdCall, TLSBootstrap, DiscoveryTimeout time.Duration
 	// Leaf and CA are how long certificates are valid.
 	LeafValidity, CAValidity time.Duration
 	Paths                    Paths
+
+	// TokenDrawn says that nobody gave a bootstrap token: the first of Init is Machine's.
+	TokenDrawn bool
+	// What init uploads or prints is said by its flags only.
+	UploadCerts, SkipTokenPrint, SkipCertificateKeyPrint bool
 }
 
 // Node is the part of InitConfiguration and JoinConfiguration that is about one machine.

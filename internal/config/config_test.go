@@ -68,3 +68,9 @@ const initKind = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n"
 const clusterKind = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
 
 const kubelet = "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+
+const joinKind = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n"
+
+const byFile = "discovery: {file: {kubeConfigPath: /a.conf}}\n"
+
+const resetKind = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ResetConfiguration\n"

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -23,11 +24,12 @@ const (
 // setDefaults fills in what neither documents nor flags say.
 func (c *Config) setDefaults(o Overrides, m Machine) {
 	c.Paths = PathsUnder(cmp.Or(o.Root, "/"))
-	c.Init.setDefaults(o, m)
+	c.TokenDrawn = c.Init.setDefaults(o, m)
 	c.Cluster.setDefaults(c.Paths)
 }
 
-func (i *InitConfiguration) setDefaults(o Overrides, m Machine) {
+// setDefaults says whether the token is the one that was drawn.
+func (i *InitConfiguration) setDefaults(o Overrides, m Machine) (drawn bool) {
 	if len(i.BootstrapTokens) == 0 && m.Token != "" {
 		i.BootstrapTokens = []BootstrapToken{{Description: "drawn at random by init"}}
 	}
@@ -36,11 +38,13 @@ func (i *InitConfiguration) setDefaults(o Overrides, m Machine) {
 	}
 	if len(i.BootstrapTokens) > 0 {
 		first := &i.BootstrapTokens[0]
+		drawn = first.Token == "" && m.Token != ""
 		first.Token = cmp.Or(first.Token, m.Token)
 	}
-	i.NodeRegistration.setDefaults(m)
-	i.LocalAPIEndpoint.setDefaults(o, m)
+	i.NodeRegistration.setDefaults(m, true)
+	i.LocalAPIEndpoint.setDefaults(o.Loopback, m)
 	i.Timeouts = i.Timeouts.withDefaults()
+	return drawn
 }
 
 func (t *BootstrapToken) setDefaults() {
@@ -55,9 +59,9 @@ func (t *BootstrapToken) setDefaults() {
 	}
 }
 
-func (n *NodeRegistration) setDefaults(m Machine) {
+func (n *NodeRegistration) setDefaults(m Machine, master bool) {
 	n.Name = strings.ToLower(strings.TrimSpace(cmp.Or(n.Name, m.Hostname)))
-	if n.Taints == nil {
+	if n.Taints == nil && master {
 		n.Taints = []Taint{{Key: "node-role.kubernetes.io/control-plane", Effect: "NoSchedule"}}
 	}
 	n.CRISocket = cmp.Or(n.CRISocket, onlySocket(m.CRISockets))
@@ -82,12 +86,12 @@ func onlySocket(sockets []string) string {
 	return ""
 }
 
-func (e *APIEndpoint) setDefaults(o Overrides, m Machine) {
+func (e *APIEndpoint) setDefaults(sandbox netip.Addr, m Machine) {
 	e.BindPort = cmp.Or(e.BindPort, defaultBindPort)
 	if e.AdvertiseAddress != "" {
 		return
 	}
-	if ip := cmp.Or(o.Loopback, m.DefaultIP); ip.IsValid() {
+	if ip := cmp.Or(sandbox, m.DefaultIP); ip.IsValid() {
 		e.AdvertiseAddress = ip.String()
 	}
 }

@@ -18,8 +18,9 @@ func (c *Config) derive(o Overrides) []Complaint {
 	return slices.Concat(
 		c.deriveVersions(),
 		c.deriveAddresses(o),
-		c.deriveEndpoint(),
-		c.derivePeriods(),
+		c.deriveOwnEndpoint(),
+		c.deriveTimeouts(*i.Timeouts),
+		c.deriveValidity(),
 	)
 }
 
@@ -47,7 +48,7 @@ func (c *Config) deriveAddresses(o Overrides) []Complaint {
 	var services, pods, advertise []Complaint
 	c.Services, services = subnets("networking.serviceSubnet", c.Cluster.Networking.ServiceSubnet)
 	c.Pods, pods = subnets("networking.podSubnet", c.Cluster.Networking.PodSubnet)
-	c.Advertise, advertise = c.Init.LocalAPIEndpoint.parse(o)
+	c.Advertise, advertise = c.Init.LocalAPIEndpoint.parse("localAPIEndpoint", o.Loopback.IsValid())
 	c.Loopback = o.Loopback
 	if !c.Loopback.IsValid() {
 		c.Loopback = loopback(c.Advertise.Addr())
@@ -62,12 +63,12 @@ func loopback(family netip.Addr) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// parse is the address at which others reach this master.
-func (e APIEndpoint) parse(o Overrides) (netip.AddrPort, []Complaint) {
-	const field = "localAPIEndpoint.advertiseAddress"
+// parse is the address at which others reach this master, a loopback address in a sandbox only.
+func (e APIEndpoint) parse(parent string, sandbox bool) (netip.AddrPort, []Complaint) {
+	field := parent + ".advertiseAddress"
 	var complaints []Complaint
 	if e.BindPort < 1 || e.BindPort > 65535 {
-		complaints = append(complaints, wrong("localAPIEndpoint.bindPort", "%d is not a port: 1 to 65535", e.BindPort))
+		complaints = append(complaints, wrong(parent+".bindPort", "%d is not a port: 1 to 65535", e.BindPort))
 	}
 	if e.AdvertiseAddress == "" {
 		missing := wrong(field, "this machine has no default route to take the address from")
@@ -77,7 +78,7 @@ func (e APIEndpoint) parse(o Overrides) (netip.AddrPort, []Complaint) {
 	switch {
 	case err != nil || ip.Zone() != "" || ip.Is4In6():
 		return netip.AddrPort{}, append(complaints, wrong(field, "%q is not an IP address", e.AdvertiseAddress))
-	case !ip.IsGlobalUnicast() && !(ip.IsLoopback() && o.Loopback.IsValid()):
+	case !ip.IsGlobalUnicast() && !(ip.IsLoopback() && sandbox):
 		return netip.AddrPort{}, append(complaints, wrong(field, "%s is %s: other nodes can not reach it", ip, scope(ip)).
 			hint("give the address of a network interface"))
 	}
@@ -99,12 +100,17 @@ func scope(ip netip.Addr) string {
 	return "a broadcast address"
 }
 
-func (c *Config) deriveEndpoint() []Complaint {
+func (c *Config) deriveOwnEndpoint() []Complaint {
 	own := netip.AddrPortFrom(c.Advertise.Addr(), c.Advertise.Port())
 	c.Endpoint = own.String()
 	if c.Cluster.ControlPlaneEndpoint == "" {
 		return nil
 	}
+	return c.deriveEndpoint(int(c.Init.LocalAPIEndpoint.BindPort))
+}
+
+// deriveEndpoint reads controlPlaneEndpoint, whose port is often left out.
+func (c *Config) deriveEndpoint(defaultPort int) []Complaint {
 	host, port, ok := hostPort(c.Cluster.ControlPlaneEndpoint)
 	if !ok {
 		complaint := wrong("controlPlaneEndpoint", "%q is not a host name or an IP address, with or without a port", c.Cluster.ControlPlaneEndpoint)
@@ -113,7 +119,7 @@ func (c *Config) deriveEndpoint() []Complaint {
 		}
 		return []Complaint{complaint}
 	}
-	c.Endpoint = net.JoinHostPort(host, cmp.Or(port, strconv.Itoa(int(c.Init.LocalAPIEndpoint.BindPort))))
+	c.Endpoint = net.JoinHostPort(host, cmp.Or(port, strconv.Itoa(defaultPort)))
 	c.Cluster.ControlPlaneEndpoint = c.Endpoint
 	return nil
 }
@@ -133,23 +139,30 @@ func hostPort(s string) (host, port string, ok bool) {
 	return host, port, isHost(host)
 }
 
-// derivePeriods reads the timeouts and how long certificates are valid; all must be more than nothing.
-func (c *Config) derivePeriods() []Complaint {
-	t := c.Init.Timeouts
+// deriveTimeouts reads how long is waited; all must be more than nothing.
+func (c *Config) deriveTimeouts(t Timeouts) []Complaint {
 	c.Health = t.ControlPlaneComponentHealthCheck.Duration
 	c.KubeletHealth = t.KubeletHealthCheck.Duration
 	c.APICall = t.KubernetesAPICall.Duration
 	c.EtcdCall = t.EtcdAPICall.Duration
-	c.LeafValidity = c.Cluster.CertificateValidityPeriod.Duration
-	c.CAValidity = c.Cluster.CACertificateValidityPeriod.Duration
+	c.TLSBootstrap = t.TLSBootstrap.Duration
+	c.DiscoveryTimeout = t.Discovery.Duration
 	return slices.Concat(
 		positive("timeouts.controlPlaneComponentHealthCheck", c.Health),
 		positive("timeouts.kubeletHealthCheck", c.KubeletHealth),
 		positive("timeouts.kubernetesAPICall", c.APICall),
 		positive("timeouts.etcdAPICall", c.EtcdCall),
-		positive("timeouts.tlsBootstrap", t.TLSBootstrap.Duration),
-		positive("timeouts.discovery", t.Discovery.Duration),
+		positive("timeouts.tlsBootstrap", c.TLSBootstrap),
+		positive("timeouts.discovery", c.DiscoveryTimeout),
 		positive("timeouts.upgradeManifests", t.UpgradeManifests.Duration),
+	)
+}
+
+// deriveValidity reads how long certificates are valid.
+func (c *Config) deriveValidity() []Complaint {
+	c.LeafValidity = c.Cluster.CertificateValidityPeriod.Duration
+	c.CAValidity = c.Cluster.CACertificateValidityPeriod.Duration
+	return slices.Concat(
 		positive("certificateValidityPeriod", c.LeafValidity),
 		positive("caCertificateValidityPeriod", c.CAValidity),
 	)

@@ -28,3 +28,15 @@ func (c Config) Image(component string) string {
 	}
 	return repository + "/" + component + ":" + c.Version.Tag()
 }
+
+// Images are all images that a master needs, in the order of kubeadm config images list.
+func (c Config) Images() []string {
+	var all []string
+	for _, component := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns", "pause", "etcd"} {
+		without := component == "kube-proxy" && c.Cluster.Proxy.Disabled || component == "coredns" && c.Cluster.DNS.Disabled
+		if !without {
+			all = append(all, c.Image(component))
+		}
+	}
+	return all
+}

@@ -6,73 +6,127 @@ import (
 	"strings"
 )
 
+// verb is init or join: its flags, and what it makes of what was read.
+type verb interface {
+	// apply puts the flags over the documents.
+	apply(*Config, origins)
+	// settle fills in defaults, checks, and derives what follows.
+	settle(*Config, Machine) []Complaint
+	// cautions are warnings about the flags.
+	cautions() []Complaint
+}
+
 // Load reads the documents in data, puts the flags over them, fills in defaults, and derives what
 // follows from them. source is what complaints call the file; it is empty where there is none, and data then is not read.
 // The error is a *multierror.Error of every Complaint there is; the strings are warnings.
 func Load(data []byte, source string, o Overrides, m Machine) (Config, []string, error) {
-	f := file{origins: origins{}}
-	if source != "" {
-		f = read(data, source)
-		f.complaints = append(f.complaints, f.missing(source)...)
-	}
+	f := open(data, source, initReading())
 	f.complaints = append(f.complaints, o.check(source)...)
 	return f.complete(o, m)
 }
 
-// Validate is Load for a file alone, on a machine that does not matter. Documents that init does not
-// read are enough, too; the Config then is zero.
-func Validate(data []byte, source string) (Config, error) {
-	f := read(data, source)
-	if f.documents > 0 && !f.forInit() {
-		return Config{}, joined(f.complaints)
+// LoadJoin is Load for join: it reads a JoinConfiguration and sets all other documents aside.
+// What the cluster has to say is missing until OfCluster.
+func LoadJoin(data []byte, source string, o JoinOverrides, m Machine) (Config, []string, error) {
+	if source != "" {
+		o.ConfigFile = source
 	}
-	f.complaints = append(f.complaints, f.missing(source)...)
-	c, _, err := f.complete(Overrides{}, placeholder(f.config))
-	return c, err
+	f := open(data, source, joinReading())
+	f.complaints = append(f.complaints, o.check(source)...)
+	return f.complete(o, m)
 }
 
-func (f file) forInit() bool {
-	return f.first["InitConfiguration"]+f.first["ClusterConfiguration"] > 0
+func open(data []byte, source string, what reading) file {
+	if source == "" {
+		return file{origins: origins{}}
+	}
+	f := read(data, source, what)
+	f.complaints = append(f.complaints, f.missing(source, what)...)
+	return f
 }
 
-// missing complains where init has nothing to read, unless the reason was said already.
-func (f file) missing(source string) []Complaint {
-	const hint = "tripod config print init-defaults shows what one looks like"
+// Validate is Load and LoadJoin for a file alone, on a machine that does not matter. The Config is zero
+// for a file that init does not read.
+func Validate(data []byte, source string) (Config, error) {
+	var c Config
+	f := read(data, source, initReading())
+	all := f.complaints
+	if f.documents == 0 || f.holds(initReading().needs) {
+		f.complaints = append(f.complaints, f.missing(source, initReading())...)
+		c, all, _ = f.settled(Overrides{}, placeholder(f.config))
+	}
+	for _, what := range []reading{joinReading(), {needs: []string{"ResetConfiguration"}}, {needs: []string{"UpgradeConfiguration"}}} {
+		g := read(data, source, what)
+		if what.needs[0] == "JoinConfiguration" && g.holds(what.needs) {
+			_, g.complaints, _ = g.settled(JoinOverrides{ConfigFile: source}, placeholder(Config{}))
+		}
+		all = append(all, g.complaints...)
+	}
+	if err := joined(distinct(all)); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// distinct drops what several readings of the same file all complain about.
+func distinct(complaints []Complaint) []Complaint {
+	seen := map[Complaint]bool{}
+	return slices.DeleteFunc(complaints, func(c Complaint) bool {
+		twice := seen[c]
+		seen[c] = true
+		return twice
+	})
+}
+
+// missing complains where a verb has nothing to read, unless the reason was said already.
+func (f file) missing(source string, what reading) []Complaint {
+	c := Complaint{Source: source, Problem: what.absent}
 	switch {
-	case len(f.complaints) > 0:
+	case len(f.complaints) > 0 || f.holds(what.needs):
 		return nil
 	case f.documents == 0:
-		return []Complaint{Complaint{Source: source, Problem: "no document was found in the file"}.hint(hint)}
-	case !f.forInit():
-		return []Complaint{Complaint{Source: source, Problem: "there is neither an InitConfiguration nor a ClusterConfiguration"}.hint(hint)}
+		c.Problem = "no document was found in the file"
 	}
-	return nil
+	return []Complaint{c.hint("tripod config print %s shows what one looks like", what.example)}
 }
 
 // complete makes a Config of what was read.
-func (f file) complete(o Overrides, m Machine) (Config, []string, error) {
+func (f file) complete(v verb, m Machine) (Config, []string, error) {
+	c, complaints, warnings := f.settled(v, m)
+	if err := joined(complaints); err != nil {
+		return Config{}, warnings, err
+	}
+	return c, warnings, nil
+}
+
+func (f file) settled(v verb, m Machine) (Config, []Complaint, []string) {
 	if f.unread {
-		return Config{}, nil, joined(f.complaints)
+		return Config{}, f.complaints, nil
 	}
 	c := f.config
-	o.apply(&c, f.origins)
+	v.apply(&c, f.origins)
 	warnings := c.cautionsBefore()
-	c.setDefaults(o, m)
 	// What can not be read has no value: to complain about its default as well would confuse.
 	unreadable := slices.Clone(f.complaints)
-	for _, complaint := range slices.Concat(c.validate(m), c.derive(o)) {
+	for _, complaint := range v.settle(&c, m) {
 		if !covered(complaint.Field, unreadable) {
 			f.complaints = append(f.complaints, f.origins.locate(complaint))
 		}
 	}
 	var texts []string
+	for _, warning := range slices.Concat(f.warnings, v.cautions()) {
+		texts = append(texts, warning.Error())
+	}
 	for _, warning := range append(warnings, c.cautions()...) {
 		texts = append(texts, f.origins.locate(warning).Error())
 	}
-	if err := joined(f.complaints); err != nil {
-		return Config{}, texts, err
-	}
-	return c, texts, nil
+	return c, f.complaints, texts
+}
+
+// settle makes the Config of a first master.
+func (o Overrides) settle(c *Config, m Machine) []Complaint {
+	c.setDefaults(o, m)
+	return slices.Concat(c.validate(m), c.derive(o))
 }
 
 // covered says that field, or a parent of it, has a complaint already.

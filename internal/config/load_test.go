@@ -162,13 +162,17 @@ func TestForms(t *testing.T) {
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ file, want string }{
-		"good":           {clusterKind, ""},
-		"IPv6":           {clusterKind + "networking: {serviceSubnet: \"fd00::/112\"}\n", ""},
-		"not for init":   {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n", ""},
-		"empty":          {"", "a.yaml: no document was found in the file\n  hint: tripod config print init-defaults shows what one looks like"},
-		"bad":            {clusterKind + "clusterName: [a]\n", "a.yaml: document 1, line 3: clusterName: must be text, but is a list"},
-		"bad, not ours":  {"kind: Pod\n", "a.yaml: document 1, line 1: kind: \"Pod\" is not known\n  hint: known are InitConfiguration, ClusterConfiguration, JoinConfiguration, UpgradeConfiguration, ResetConfiguration, KubeletConfiguration, KubeProxyConfiguration"},
-		"bad, set aside": {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\na: 1\na: 2\n", "a.yaml: document 1, line 4: a: given twice, first in line 3"},
+		"good":          {clusterKind, ""},
+		"IPv6":          {clusterKind + "networking: {serviceSubnet: \"fd00::/112\"}\n", ""},
+		"not for init":  {resetKind + "force: true\n", ""},
+		"join":          {joinKind + "nodeRegistration: {imagePullPolicy: No}\n" + byFile, "a.yaml: document 1, line 3: nodeRegistration.imagePullPolicy: \"No\" is not known\n  hint: it is one of Always, IfNotPresent, Never"},
+		"init and join": {clusterKind + "clusterName: [a]\n---\n" + joinKind + byFile + "b: 1\n", "a.yaml: document 1, line 3: clusterName: must be text, but is a list\na.yaml: document 2, line 8: b: unknown field"},
+		"reset":         {resetKind + "forced: true\n", "a.yaml: document 1, line 3: forced: unknown field\n  hint: did you mean force?"},
+		"upgrade":       {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: UpgradeConfiguration\ndiff: {contextLines: a}\n", "a.yaml: document 1, line 3: diff.contextLines: must be a whole number, but is text"},
+		"empty":         {"", "a.yaml: no document was found in the file\n  hint: tripod config print init-defaults shows what one looks like"},
+		"bad":           {clusterKind + "clusterName: [a]\n", "a.yaml: document 1, line 3: clusterName: must be text, but is a list"},
+		"bad, not ours": {"kind: Pod\n", "a.yaml: document 1, line 1: kind: \"Pod\" is not known\n  hint: known are InitConfiguration, ClusterConfiguration, JoinConfiguration, UpgradeConfiguration, ResetConfiguration, KubeletConfiguration, KubeProxyConfiguration"},
+		"twice":         {resetKind + "force: true\nforce: true\n", "a.yaml: document 1, line 4: force: given twice, first in line 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,7 +204,7 @@ func TestInitDefaults(t *testing.T) {
 
 // FuzzLoad: nothing that is written into a file makes Load panic or say nothing about a bad file.
 func FuzzLoad(f *testing.F) {
-	for _, path := range []string{"testdata/kind.yaml", "testdata/every-field.yaml"} {
+	for _, path := range []string{"testdata/kind.yaml", "testdata/every-field.yaml", "testdata/kind-v0.30-control-plane.yaml", "testdata/v1beta3.yaml"} {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)
@@ -216,6 +220,12 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("no complaint, but %+v", c)
 		}
 		_ = message(validate(data, "fuzz.yaml"))
+		_, _, err = config.LoadJoin(data, "fuzz.yaml", config.JoinOverrides{}, machine())
+		_ = message(err)
+		_, err = config.Migrate(data, "fuzz.yaml")
+		_ = message(err)
+		_, err = c.OfCluster(data, nil)
+		_ = message(err)
 	})
 }
 

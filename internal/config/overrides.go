@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,18 +51,9 @@ type Overrides struct {
 	flags *pflag.FlagSet
 }
 
-// flag is one flag of init, and the field of the documents that it stands for (field and apply may be empty).
-type flag struct {
-	name, field, usage string
-	// mixes says that the flag may be given together with --config.
-	mixes bool
-	at    func(*Overrides) any
-	apply func(Overrides, *Config)
-}
-
-// initFlags is the list of all flags. kubeadm's rule of what may be mixed with --config is kept.
-func initFlags() []flag {
-	return []flag{
+// initFlags are all flags of init.
+func initFlags() flags[Overrides] {
+	return flags[Overrides]{
 		{name: "config", mixes: true, usage: "`file` with kubeadm.k8s.io/v1beta4 documents",
 			at: func(o *Overrides) any { return &o.ConfigFile }},
 		{name: "apiserver-advertise-address", field: "localAPIEndpoint.advertiseAddress", usage: "`IP` at which others reach this apiserver (default: that of the interface with the default route)",
@@ -93,7 +83,7 @@ func initFlags() []flag {
 		{name: "feature-gates", field: "featureGates", usage: "kubeadm's feature `gates`, NAME=true|false,...",
 			at:    func(o *Overrides) any { return &o.FeatureGates },
 			apply: func(o Overrides, c *Config) { c.Cluster.FeatureGates, _ = parseGates(o.FeatureGates) }},
-		{name: "ignore-preflight-errors", field: "nodeRegistration.ignorePreflightErrors", mixes: true, usage: "`checks` whose errors are shown as warnings only, or all",
+		{name: "ignore-preflight-errors", field: "nodeRegistration.ignorePreflightErrors", mixes: true, adds: true, usage: "`checks` whose errors are shown as warnings only, or all",
 			at: func(o *Overrides) any { return &o.IgnorePreflightErrors },
 			apply: func(o Overrides, c *Config) {
 				c.Init.NodeRegistration.IgnorePreflightErrors = slices.Concat(c.Init.NodeRegistration.IgnorePreflightErrors, o.IgnorePreflightErrors)
@@ -133,11 +123,14 @@ func initFlags() []flag {
 			at:    func(o *Overrides) any { return &o.TokenTTL },
 			apply: func(o Overrides, c *Config) { c.token().TTL = duration(o.TokenTTL) }},
 		{name: "skip-certificate-key-print", mixes: true, usage: "do not print the key that encrypts uploaded certificates",
-			at: func(o *Overrides) any { return &o.SkipCertificateKeyPrint }},
+			at:    func(o *Overrides) any { return &o.SkipCertificateKeyPrint },
+			apply: func(o Overrides, c *Config) { c.SkipCertificateKeyPrint = o.SkipCertificateKeyPrint }},
 		{name: "skip-token-print", mixes: true, usage: "do not print the bootstrap token",
-			at: func(o *Overrides) any { return &o.SkipTokenPrint }},
+			at:    func(o *Overrides) any { return &o.SkipTokenPrint },
+			apply: func(o Overrides, c *Config) { c.SkipTokenPrint = o.SkipTokenPrint }},
 		{name: "upload-certs", mixes: true, usage: "upload the shared certificates, encrypted, for masters that join",
-			at: func(o *Overrides) any { return &o.UploadCerts }},
+			at:    func(o *Overrides) any { return &o.UploadCerts },
+			apply: func(o Overrides, c *Config) { c.UploadCerts = o.UploadCerts }},
 	}
 }
 
@@ -152,53 +145,26 @@ func (c *Config) token() *BootstrapToken {
 // AddFlags adds the flags of init to fs. Load then knows by fs which of them were given.
 func (o *Overrides) AddFlags(fs *pflag.FlagSet) {
 	o.flags = fs
-	for _, f := range initFlags() {
-		switch p := f.at(o).(type) {
-		case *string:
-			fs.StringVar(p, f.name, *p, f.usage)
-		case *int32:
-			fs.Int32Var(p, f.name, *p, f.usage)
-		case *bool:
-			fs.BoolVar(p, f.name, *p, f.usage)
-		case *[]string:
-			fs.StringSliceVar(p, f.name, *p, f.usage)
-		case *time.Duration:
-			fs.DurationVar(p, f.name, *p, f.usage)
-		}
-	}
+	initFlags().addTo(fs, o)
 }
 
-// typed says that the flag was given on the command line.
-func (o Overrides) typed(name string) bool { return o.flags != nil && o.flags.Changed(name) }
-
-// apply puts the flags into the documents and remembers where the values came from.
-func (o Overrides) apply(c *Config, from origins) {
-	for _, f := range initFlags() {
-		given := o.typed(f.name) || !reflect.ValueOf(f.at(&o)).Elem().IsZero()
-		if f.apply == nil || !given {
-			continue
-		}
-		f.apply(o, c)
-		// The list of a file and that of the flag are added up: the file's lines stay known.
-		if _, added := from[f.field]; !added || f.name != "ignore-preflight-errors" {
-			from[f.field] = origin{source: "--" + f.name}
-		}
-	}
-}
+func (o Overrides) apply(c *Config, from origins) { initFlags().apply(o, o.flags, c, from) }
 
 // check finds flags that do not go together or can not be read.
 func (o Overrides) check(source string) []Complaint {
-	var complaints []Complaint
-	for _, f := range initFlags() {
-		if source != "" && o.typed(f.name) && !f.mixes {
-			c := Complaint{Source: "--" + f.name, Problem: "can not be given together with --config"}
-			complaints = append(complaints, c.hint("write %s into %s", f.field, source))
-		}
-	}
+	complaints := initFlags().check(o.flags, source)
 	if _, err := parseGates(o.FeatureGates); err != nil {
 		complaints = append(complaints, Complaint{Source: "--feature-gates", Problem: err.Error()})
 	}
 	return complaints
+}
+
+// cautions are warnings about flags that do nothing alone.
+func (o Overrides) cautions() []Complaint {
+	if o.CertificateKey == "" || o.UploadCerts {
+		return nil
+	}
+	return []Complaint{{Source: "--certificate-key", Problem: "encrypts nothing without --upload-certs"}}
 }
 
 // parseGates reads A=true,B=false.

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -28,6 +26,7 @@ type reader struct {
 	nodes      int // visited so far
 	depth      int // of the node that is visited
 	exhausted  bool
+	old        bool // documents are read as v1beta3
 	origins    origins
 	complaints []Complaint
 }
@@ -72,6 +71,8 @@ func (r *reader) typed(node *yaml.Node, t reflect.Type, path string) any {
 		return r.typed(node, t.Elem(), path)
 	case t == reflect.TypeFor[metav1.Duration](), t == reflect.TypeFor[metav1.Time]():
 		return r.moment(node, t, path)
+	case r.old && t == reflect.TypeFor[[]Arg]():
+		return r.mapping(node, reflect.TypeFor[string](), path)
 	case t.Kind() == reflect.Struct:
 		return r.structure(node, t, path)
 	case t.Kind() == reflect.Map:
@@ -84,12 +85,12 @@ func (r *reader) typed(node *yaml.Node, t reflect.Type, path string) any {
 
 // structure reads a mapping whose keys are the JSON names of t's fields.
 func (r *reader) structure(node *yaml.Node, t reflect.Type, path string) any {
-	known := fieldsOf(t)
+	known := r.fieldsOf(t)
 	out := map[string]any{}
 	r.pairs(node, path, func(key, value *yaml.Node, path string) {
 		field, ok := known[key.Value]
 		if !ok {
-			r.complain(key, wrong(path, "unknown field").hint("%s", advice(key.Value, t, known)))
+			r.complain(key, wrong(path, "unknown field").hint("%s", r.advice(key.Value, t, known)))
 			return
 		}
 		out[key.Value] = r.value(value, field, path)
@@ -248,32 +249,4 @@ func boolean(node *yaml.Node) (value, ok bool) {
 		return false, true
 	}
 	return false, false
-}
-
-// fieldsOf are the JSON names of a struct's fields, those of its inline fields among them.
-func fieldsOf(t reflect.Type) map[string]reflect.Type {
-	fields := map[string]reflect.Type{}
-	for field := range t.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" {
-			maps.Copy(fields, fieldsOf(field.Type))
-			continue
-		}
-		fields[name] = field.Type
-	}
-	return fields
-}
-
-// advice is where an unknown field may belong, or how it may be spelled; mostly it is empty.
-func advice(name string, t reflect.Type, known map[string]reflect.Type) string {
-	if near := Nearest(name, slices.Sorted(maps.Keys(known))); near != "" {
-		return fmt.Sprintf("did you mean %s?", near)
-	}
-	for _, other := range []reflect.Type{reflect.TypeFor[InitConfiguration](), reflect.TypeFor[ClusterConfiguration]()} {
-		_, outer := known["apiVersion"]
-		if _, ok := fieldsOf(other)[name]; ok && outer && other != t {
-			return fmt.Sprintf("it is a field of %s", other.Name())
-		}
-	}
-	return ""
 }

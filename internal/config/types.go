@@ -2,8 +2,9 @@ package config
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// The documents of kubeadm.k8s.io/v1beta4 that init reads, field by field as
-// kubeadm's API has them (cmd/kubeadm/app/apis/kubeadm/v1beta4/types.go). They hold
+// The documents of kubeadm.k8s.io/v1beta4 that init and join read, field by field as
+// kubeadm's API has them (cmd/kubeadm/app/apis/kubeadm/v1beta4/types.go). A field with the tag
+// since is not in v1beta3. They hold
 // what the user wrote and, after Default, kubeadm's defaults; what follows from
 // them (addresses, versions) is in Config.
 
@@ -12,13 +13,13 @@ type InitConfiguration struct {
 	metav1.TypeMeta `json:",inline"`
 
 	BootstrapTokens  []BootstrapToken `json:"bootstrapTokens,omitempty"`
-	DryRun           bool             `json:"dryRun,omitempty"`
+	DryRun           bool             `json:"dryRun,omitempty" since:"v1beta4"`
 	NodeRegistration NodeRegistration `json:"nodeRegistration,omitempty"`
 	LocalAPIEndpoint APIEndpoint      `json:"localAPIEndpoint,omitempty"`
 	CertificateKey   string           `json:"certificateKey,omitempty"`
 	SkipPhases       []string         `json:"skipPhases,omitempty"`
 	Patches          *Patches         `json:"patches,omitempty"`
-	Timeouts         *Timeouts        `json:"timeouts,omitempty"`
+	Timeouts         *Timeouts        `json:"timeouts,omitempty" since:"v1beta4"`
 }
 
 // ClusterConfiguration is what all masters of a cluster share.
@@ -33,14 +34,14 @@ type ClusterConfiguration struct {
 	ControllerManager           ControlPlaneComponent `json:"controllerManager,omitempty"`
 	Scheduler                   ControlPlaneComponent `json:"scheduler,omitempty"`
 	DNS                         DNS                   `json:"dns,omitempty"`
-	Proxy                       Proxy                 `json:"proxy,omitempty"`
+	Proxy                       Proxy                 `json:"proxy,omitempty" since:"v1beta4"`
 	CertificatesDir             string                `json:"certificatesDir,omitempty"`
 	ImageRepository             string                `json:"imageRepository,omitempty"`
 	FeatureGates                map[string]bool       `json:"featureGates,omitempty"`
 	ClusterName                 string                `json:"clusterName,omitempty"`
-	EncryptionAlgorithm         string                `json:"encryptionAlgorithm,omitempty"`
-	CertificateValidityPeriod   *metav1.Duration      `json:"certificateValidityPeriod,omitempty"`
-	CACertificateValidityPeriod *metav1.Duration      `json:"caCertificateValidityPeriod,omitempty"`
+	EncryptionAlgorithm         string                `json:"encryptionAlgorithm,omitempty" since:"v1beta4"`
+	CertificateValidityPeriod   *metav1.Duration      `json:"certificateValidityPeriod,omitempty" since:"v1beta4"`
+	CACertificateValidityPeriod *metav1.Duration      `json:"caCertificateValidityPeriod,omitempty" since:"v1beta4"`
 }
 
 // BootstrapToken lets a joining node authenticate.
@@ -63,7 +64,7 @@ type NodeRegistration struct {
 	KubeletExtraArgs      []Arg    `json:"kubeletExtraArgs,omitempty"`
 	IgnorePreflightErrors []string `json:"ignorePreflightErrors,omitempty"`
 	ImagePullPolicy       string   `json:"imagePullPolicy,omitempty"`
-	ImagePullSerial       *bool    `json:"imagePullSerial,omitempty"`
+	ImagePullSerial       *bool    `json:"imagePullSerial,omitempty" since:"v1beta4"`
 }
 
 // Taint is corev1.Taint in the fields that a kubelet can register.
@@ -107,7 +108,7 @@ type LocalEtcd struct {
 	ImageMeta      `json:",inline"`
 	DataDir        string   `json:"dataDir,omitempty"`
 	ExtraArgs      []Arg    `json:"extraArgs,omitempty"`
-	ExtraEnvs      []EnvVar `json:"extraEnvs,omitempty"`
+	ExtraEnvs      []EnvVar `json:"extraEnvs,omitempty" since:"v1beta4"`
 	ServerCertSANs []string `json:"serverCertSANs,omitempty"`
 	PeerCertSANs   []string `json:"peerCertSANs,omitempty"`
 }
@@ -115,7 +116,7 @@ type LocalEtcd struct {
 // ExternalEtcd is known so that it can be refused by name.
 type ExternalEtcd struct {
 	Endpoints     []string `json:"endpoints"`
-	HTTPEndpoints []string `json:"httpEndpoints,omitempty"`
+	HTTPEndpoints []string `json:"httpEndpoints,omitempty" since:"v1beta4"`
 	CAFile        string   `json:"caFile"`
 	CertFile      string   `json:"certFile"`
 	KeyFile       string   `json:"keyFile"`
@@ -132,7 +133,7 @@ type Networking struct {
 type ControlPlaneComponent struct {
 	ExtraArgs    []Arg           `json:"extraArgs,omitempty"`
 	ExtraVolumes []HostPathMount `json:"extraVolumes,omitempty"`
-	ExtraEnvs    []EnvVar        `json:"extraEnvs,omitempty"`
+	ExtraEnvs    []EnvVar        `json:"extraEnvs,omitempty" since:"v1beta4"`
 }
 
 // APIServer is the component with the names of its serving certificate.
@@ -173,7 +174,7 @@ type ImageMeta struct {
 // DNS is the cluster DNS add-on.
 type DNS struct {
 	ImageMeta `json:",inline"`
-	Disabled  bool `json:"disabled,omitempty"`
+	Disabled  bool `json:"disabled,omitempty" since:"v1beta4"`
 }
 
 // Proxy is the kube-proxy add-on.

@@ -17,12 +17,17 @@ func (c *Config) validate(m Machine) []Complaint {
 }
 
 func (i InitConfiguration) validate(m Machine) []Complaint {
-	complaints := slices.Concat(
+	return slices.Concat(
 		i.NodeRegistration.validate(m),
 		checkTokens(i.BootstrapTokens),
-		checkCertificateKey(i.CertificateKey),
+		checkCertificateKey("certificateKey", i.CertificateKey),
+		checkPhases(i.SkipPhases),
 	)
-	for n, phase := range i.SkipPhases {
+}
+
+func checkPhases(phases []string) []Complaint {
+	var complaints []Complaint
+	for n, phase := range phases {
 		if strings.TrimSpace(phase) == "" {
 			complaints = append(complaints, wrong(at("skipPhases", n), "must not be empty"))
 		}

@@ -75,12 +75,12 @@ func checkIgnored(names []string) []Complaint {
 }
 
 // checkCertificateKey does not repeat the key, which is secret.
-func checkCertificateKey(key string) []Complaint {
+func checkCertificateKey(field, key string) []Complaint {
 	if key == "" {
 		return nil
 	}
 	if raw, err := hex.DecodeString(key); err != nil || len(raw) != 32 {
-		return []Complaint{wrong("certificateKey", "must be 32 bytes in hex: 64 digits 0-9, a-f")}
+		return []Complaint{wrong(field, "must be 32 bytes in hex: 64 digits 0-9, a-f")}
 	}
 	return nil
 }
@@ -102,10 +102,7 @@ func checkTokens(tokens []BootstrapToken) []Complaint {
 }
 
 func (t BootstrapToken) validate(field string) []Complaint {
-	complaints := checkUsages(field+".usages", t.Usages)
-	if !regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`).MatchString(t.Token) {
-		complaints = append(complaints, wrong(field+".token", "is not of the form abcdef.0123456789abcdef: 6 and 16 of a-z and 0-9"))
-	}
+	complaints := slices.Concat(checkUsages(field+".usages", t.Usages), checkToken(field+".token", t.Token))
 	if t.TTL != nil && t.Expires != nil {
 		complaints = append(complaints, wrong(field, "ttl and expires exclude each other").hint("keep one of them"))
 	}
@@ -116,6 +113,13 @@ func (t BootstrapToken) validate(field string) []Complaint {
 		complaints = append(complaints, wrong(field+".groups", "mean nothing without the usage authentication"))
 	}
 	return append(complaints, checkGroups(field+".groups", t.Groups)...)
+}
+
+func checkToken(field, token string) []Complaint {
+	if !regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`).MatchString(token) {
+		return []Complaint{wrong(field, "is not of the form abcdef.0123456789abcdef: 6 and 16 of a-z and 0-9")}
+	}
+	return nil
 }
 
 func checkUsages(field string, usages []string) []Complaint {

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// What tripod does to be taken for kubeadm: the name, the flags of all verbs, the names of phases.
+
+const (
+	tripodName  = "tripod"
+	kubeadmName = "kubeadm"
+)
+
+// programName is kubeadm for a file (or a link) of that name, and tripod for any other.
+func programName(path string) string {
+	if filepath.Base(path) == kubeadmName {
+		return kubeadmName
+	}
+	return tripodName
+}
+
+// rename has all texts of root and of the commands below it say program where they say tripod as a command.
+func rename(root *cobra.Command, program string) {
+	if program == tripodName {
+		return
+	}
+	var verbs []string
+	for _, below := range root.Commands() {
+		verbs = append(verbs, below.Name())
+	}
+	renameTexts(root, regexp.MustCompile(`\btripod( (?:`+strings.Join(verbs, "|")+`)\b)`), program+"$1")
+}
+
+func renameTexts(cmd *cobra.Command, command *regexp.Regexp, with string) {
+	for _, text := range []*string{&cmd.Short, &cmd.Long, &cmd.Example} {
+		*text = command.ReplaceAllString(*text, with)
+	}
+	for _, below := range cmd.Commands() {
+		renameTexts(below, command, with)
+	}
+}
+
+// addGlobalFlags adds the flags that kubeadm has for all verbs.
+func addGlobalFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.IntP("v", "v", 0, "`level` of detail; from 5 on, plain lines that tell of every begin, on a terminal too")
+	flags.String("vmodule", "", "`levels` by source file; there are none: taken, as kubeadm has it")
+	_ = flags.MarkHidden("vmodule") // fails for a flag that is not defined
+	flags.String("rootfs", "", "`directory` to chroot into before anything else")
+	_ = root.MarkPersistentFlagDirname("rootfs")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		dir, _ := cmd.Flags().GetString("rootfs")
+		if dir == "" {
+			return nil
+		}
+		return chroot(dir)
+	}
+}
+
+// chroot makes dir the root of this process.
+func chroot(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return &inputError{fmt.Errorf("--rootfs=%s: there is no such directory", dir)}
+	}
+	if err := syscall.Chroot(dir); err != nil {
+		return fmt.Errorf("chroot %s: %w", dir, err)
+	}
+	return os.Chdir("/")
+}
+
+// verbose says that -v asks for every detail.
+func verbose(cmd *cobra.Command) bool {
+	level, _ := cmd.Flags().GetInt("v")
+	return level >= 5
+}
+
+// phasesOfKubeadm are those of kubeadm's init, of 1.34 and later, that tripod has no phase for: whoever skips one skips nothing.
+func phasesOfKubeadm() []string {
+	return []string{
+		"kubelet-finalize", "kubelet-finalize/all", "kubelet-finalize/enable-client-cert-rotation", "kubelet-finalize/experimental-cert-rotation",
+		"upload-config", "upload-config/all", "upload-config/kubeadm", "upload-config/kubelet", "upload-certs",
+		"mark-control-plane", "bootstrap-token", "addon", "addon/all", "addon/coredns", "addon/kube-proxy", "show-join-command",
+	}
+}
+
+// unknownPhases are the names that are no phase of kubeadm's either.
+func unknownPhases(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(phasesOfKubeadm(), name) })
+}

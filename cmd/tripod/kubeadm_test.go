@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+)
+
+func TestProgramName(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"kubeadm": kubeadmName, "/usr/bin/kubeadm": kubeadmName, "./kubeadm": kubeadmName,
+		"tripod": tripodName, "/opt/tripod-v1": tripodName, "kubeadm2": tripodName, "": tripodName,
+	} {
+		if got := programName(path); got != want {
+			t.Errorf("%q: %s", path, got)
+		}
+	}
+}
+
+func TestCalledKubeadm(t *testing.T) {
+	t.Parallel()
+	for line, tt := range map[string]struct {
+		code      int
+		out, errs string
+	}{
+		"":                         {0, "kubeadm [command]", ""},
+		"--help":                   {0, "kubeadm init --config master.yaml", ""},
+		"init --help":              {0, "kubeadm init --dry-run --write-to", ""},
+		"token create --help":      {0, "kubeadm token create --print-join-command", ""},
+		"version -o short":         {0, "v1.36.3\n", ""},
+		"--version":                {0, "kubeadm version v1.36.3\n", ""},
+		"version -o xml":           {2, "", "--output=xml: it is one of short, json, yaml"},
+		"config images list --v=6": {0, "registry.k8s.io/kube-apiserver:v1.36.3\n", ""},
+		"completion bash":          {0, "bash completion V2 for kubeadm", ""},
+		"init phase list -v 5":     {0, "preflight", ""},
+		"nonsense":                 {2, "", "hint: kubeadm --help lists them"},
+		"init --skip-phases=nope":  {2, "", "hint: kubeadm init phase list"},
+		"init phase":               {2, "", "hint: kubeadm init phase list"},
+
+		"upgrade plan":               {2, "", "error: kubeadm upgrade is not supported"},
+		"upgrade apply v1.36.3 -y":   {2, "", "error: kubeadm upgrade is not supported"},
+		"upgrade --help":             {2, "", "error: kubeadm upgrade is not supported"},
+		"reset -f":                   {2, "", "error: kubeadm reset is not supported"},
+		"alpha":                      {2, "", "error: kubeadm alpha is not supported"},
+		"certs renew all":            {2, "", "error: kubeadm certs renew is not supported"},
+		"certs check-expiration":     {2, "", "error: kubeadm certs check-expiration is not supported"},
+		"certs generate-csr":         {2, "", "error: kubeadm certs generate-csr is not supported"},
+		"--rootfs=/nowhere version":  {2, "", "--rootfs=/nowhere: there is no such directory"},
+		"version --rootfs /nowhere":  {2, "", "--rootfs=/nowhere: there is no such directory"},
+		"token list -o kyaml":        {2, "", "--output=kyaml: it is one of text, json, yaml"},
+		"config images list -o go":   {2, "", "it is one of text, json, yaml"},
+		"init --log-file=x":          {2, "", "unknown flag: --log-file"},
+		"config migrate":             {2, "", `required flag(s) "old-config" not set`},
+		"config validate --config=/": {2, "", "is a directory"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			out, errs, code := called(t, kubeadmName, strings.Fields(line)...)
+			if code != tt.code || !strings.Contains(out, tt.out) || !strings.Contains(errs, tt.errs) {
+				t.Errorf("exit code %d, want %d\n%s%s", code, tt.code, out, errs)
+			}
+		})
+	}
+}
+
+// No text of a command tells the user of kubeadm to call tripod.
+func TestCalledKubeadmSaysKubeadm(t *testing.T) {
+	t.Parallel()
+	var look func(*cobra.Command)
+	root := newCommand(kubeadmName, io.Discard, io.Discard)
+	command := regexp.MustCompile(`\btripod (init|join|token|certs|config|kubeconfig|version|sandbox|agent|completion)\b`)
+	look = func(cmd *cobra.Command) {
+		if found := command.FindString(cmd.Short + cmd.Long + cmd.Example + cmd.UseLine()); found != "" {
+			t.Errorf("%s: %s", cmd.CommandPath(), found)
+		}
+		for _, below := range cmd.Commands() {
+			look(below)
+		}
+	}
+	look(root)
+}
+
+// What drives kubeadm reads this.
+func TestKubeadmVersion(t *testing.T) {
+	t.Parallel()
+	out, _, _ := called(t, kubeadmName, "version")
+	line := regexp.MustCompile(`^kubeadm version: &version\.Info\{Major:"1", Minor:"36",.* GitVersion:"v1\.36\.3", GitCommit:".*", GitTreeState:".+", BuildDate:".+", GoVersion:"go.+", Compiler:".+", Platform:".+/.+"\}\n$`)
+	if !line.MatchString(out) {
+		t.Error(out)
+	}
+	for format, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "yaml": func(b []byte, v any) error { return yaml.Unmarshal(b, v) }} {
+		out, _, _ := called(t, kubeadmName, "version", "-o", format)
+		var document struct{ ClientVersion map[string]string }
+		if err := decode([]byte(out), &document); err != nil || document.ClientVersion["gitVersion"] != "v1.36.3" || document.ClientVersion["platform"] == "" {
+			t.Errorf("%s: %v\n%s", format, err, out)
+		}
+	}
+}
+
+func TestUnknownPhases(t *testing.T) {
+	t.Parallel()
+	got := unknownPhases([]string{"addon/kube-proxy", "nope", "kubelet-finalize/experimental-cert-rotation"})
+	if len(got) != 1 || got[0] != "nope" {
+		t.Error(got)
+	}
+}

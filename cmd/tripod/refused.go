@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// refusedVerbs are those of kubeadm's verbs that tripod does not have: a script that uses one is told so,
+// with what to do instead, and not that there is no such command.
+func refusedVerbs() []*cobra.Command {
+	return []*cobra.Command{
+		refused("upgrade", "tripod does not upgrade clusters yet", "make the cluster anew with the other --kubernetes-version"),
+		refused("reset", "tripod does not take a node back yet",
+			"stop the kubelet and its pods, and remove what is in /etc/kubernetes, /var/lib/kubelet, /var/lib/etcd and /var/lib/tripod"),
+		refused("alpha", "nothing is below it in kubeadm either", "--help lists the verbs"),
+	}
+}
+
+// refusedCerts are those below certs.
+func refusedCerts() []*cobra.Command {
+	return []*cobra.Command{
+		refused("renew", "tripod does not renew before the end yet", "init phase certs issues anew what is missing or has expired: remove the pair before"),
+		refused("check-expiration", "tripod has no table of ends yet", "openssl x509 -noout -enddate -in /etc/kubernetes/pki/apiserver.crt"),
+		refused("generate-csr", "tripod makes no signing requests yet", "openssl req -new makes them"),
+	}
+}
+
+// refused is a command that takes everything, and refuses it by its name. Completion and help do not show it.
+func refused(name, why, hint string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: "Not supported", Hidden: true, DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return &inputError{fmt.Errorf("%s is not supported: %s\nhint: %s", cmd.CommandPath(), why, hint)}
+		},
+	}
+}

@@ -1,0 +1,164 @@
+package kind_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tripod.dev/tripod/e2e/docker"
+	"tripod.dev/tripod/e2e/kind"
+	"tripod.dev/tripod/e2e/lab"
+)
+
+// An unmodified kind makes whole clusters of our nodes, and everything else that kind does works on them.
+func TestCluster(t *testing.T) {
+	l, engine := engine(t)
+	for _, test := range []struct {
+		name    string
+		kind    string
+		recipe  kind.Recipe
+		workers int
+	}{
+		{"newest-alone", kind.Newest, kind.Recipe{}, 0},
+		{"newest-workers", kind.Newest, kind.Recipe{}, 2},
+		{"older-workers", kind.Older, kind.Recipe{}, 2},
+		{"kubeadm-older", kind.Older, kind.Recipe{Kubeadm: true}, 2},
+		{"kubeadm-alone", kind.Newest, kind.Recipe{Kubeadm: true}, 0},
+		{"kubeadm-workers", kind.Newest, kind.Recipe{Kubeadm: true}, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			image, err := kind.Image(ctx, l, engine, test.recipe)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := kind.Cluster{
+				Name: test.name, Kind: test.kind, Image: image, Workers: test.workers, Wait: 2 * time.Minute, Lab: l, Engine: engine,
+				Kubeconfig: filepath.Join(t.TempDir(), "kubeconfig"),
+			}
+			create(ctx, t, c)
+			works(ctx, t, c)
+		})
+	}
+}
+
+// engine returns a docker engine that is stopped at the end, if this test was what started it.
+func engine(t *testing.T) (lab.Lab, *docker.Engine) {
+	t.Helper()
+	l, err := lab.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := docker.Kept(t.Context(), l)
+	if kept != nil {
+		return l, kept
+	}
+	e, err := docker.Open(t.Context(), l)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l, e
+}
+
+func create(ctx context.Context, t *testing.T, c kind.Cluster) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := c.Delete(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	began := time.Now()
+	if err := c.Create(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("kind create cluster: %.1f s", time.Since(began).Seconds())
+}
+
+// works checks a cluster from outside and from inside of its pods.
+func works(ctx context.Context, t *testing.T, c kind.Cluster) {
+	t.Helper()
+	if err := c.Engine.ImportBinary(ctx, filepath.Join(c.Lab.Root, "bin", "e2e", "echo"), "tripod/echo:test"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, c.Run(ctx, "load", "docker-image", "tripod/echo:test", "--name", c.Name))
+	for _, args := range [][]string{
+		{"wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"},
+		{"apply", "-f", "testdata/echo.yaml"},
+		{"rollout", "status", "daemonset/echo", "--timeout=60s"},
+		{"rollout", "status", "--namespace=kube-system", "daemonset/kube-proxy", "--timeout=60s"},
+		{"rollout", "status", "--namespace=kube-system", "deployment/coredns", "--timeout=60s"},
+	} {
+		kubectl(ctx, t, c, args...)
+	}
+	reachable(ctx, t, c)
+	logs := t.TempDir()
+	must(t, c.Run(ctx, "export", "logs", logs, "--name", c.Name))
+	if _, err := os.Stat(filepath.Join(logs, c.Node("control-plane", 1), "kubelet.log")); err != nil {
+		t.Errorf("kind export logs: %v", err)
+	}
+	must(t, c.Run(ctx, "get", "kubeconfig", "--name", c.Name))
+}
+
+// reachable has the pod of every node ask for a Service by its name until every pod has answered, and for a pod of
+// each node by its address.
+func reachable(ctx context.Context, t *testing.T, c kind.Cluster) {
+	t.Helper()
+	pods := strings.Fields(kubectl(ctx, t, c, "get", "pods", "--selector=app=echo", "--output=jsonpath={range .items[*]}{.metadata.name}={.status.podIP} {end}"))
+	for _, from := range pods {
+		name, _, _ := strings.Cut(from, "=")
+		for _, to := range pods {
+			_, address, _ := strings.Cut(to, "=")
+			ask(ctx, t, c, name, "http://"+address+":8080/")
+		}
+		answered := map[string]bool{}
+		for range 100 {
+			answered[ask(ctx, t, c, name, "http://echo.default.svc.cluster.local/")] = true
+			if len(answered) == len(pods) {
+				break
+			}
+		}
+		if len(answered) < len(pods) {
+			t.Errorf("from %s only %v of %v could be reached through the Service", name, answered, pods)
+		}
+	}
+}
+
+// ask has a pod ask a URL, and insists for a while: rules and records reach the nodes one after the other.
+func ask(ctx context.Context, t *testing.T, c kind.Cluster, pod, url string) string {
+	t.Helper()
+	path := fmt.Sprintf("/api/v1/namespaces/default/pods/%s:8080/proxy/ask?url=%s", pod, url)
+	for attempt := 0; ; attempt++ {
+		out, err := c.Kubectl(ctx, "get", "--raw", path)
+		if err == nil {
+			return out
+		}
+		if attempt == 20 {
+			t.Fatalf("%s asks %s: %v", pod, url, err)
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+func kubectl(ctx context.Context, t *testing.T, c kind.Cluster, args ...string) string {
+	t.Helper()
+	out, err := c.Kubectl(ctx, args...)
+	must(t, err)
+	return out
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,131 @@
+package discovery
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"tripod.dev/tripod/internal/bootstrap"
+)
+
+const (
+	answerWithin = 5 * time.Second
+	answerLimit  = 4 << 20
+)
+
+// blind is a client for what proves itself otherwise.
+func (i *inquiry) blind() *http.Client {
+	return client(&tls.Config{InsecureSkipVerify: true}) // signature and pins vouch for what is read
+}
+
+// trusting is a client that verifies by the CA, at the time that this machine takes it to be.
+func (i *inquiry) trusting(ca []byte) (*http.Client, error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(ca) {
+		return nil, &Error{BadCA, fmt.Errorf("the cluster at %s names no CA", i.Endpoint)}
+	}
+	return client(&tls.Config{RootCAs: roots, Time: i.Now}), nil
+}
+
+func client(trust *tls.Config) *http.Client {
+	return &http.Client{Timeout: answerWithin, Transport: &http.Transport{
+		TLSClientConfig: trust, Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
+	}}
+}
+
+// info reads the data of cluster-info.
+func (i *inquiry) info(ctx context.Context, c *http.Client) (map[string]string, error) {
+	address := i.server() + "/api/v1/namespaces/" + bootstrap.InfoNamespace + "/configmaps/" + bootstrap.InfoName
+	status, body, err := i.get(ctx, c, address, "")
+	if err != nil {
+		return nil, err
+	}
+	var object struct {
+		Data map[string]string `json:"data"`
+	}
+	if status == http.StatusOK {
+		err = json.Unmarshal(body, &object)
+	}
+	if status == http.StatusOK && err == nil && object.Data[bootstrap.InfoKey] != "" {
+		return object.Data, nil
+	}
+	reason := fmt.Errorf("%s has no cluster-info for everybody to read (%d %s)", i.Endpoint, status, http.StatusText(status))
+	if status < http.StatusInternalServerError && i.overdue() {
+		return nil, &Error{Unsigned, fmt.Errorf("%w\nhint: on a master, tripod init phase bootstrap-token makes it", reason)}
+	}
+	return nil, reason
+}
+
+// authenticates asks, with the token, for what does not matter: 401 says that the cluster does not know it.
+func (i *inquiry) authenticates(ctx context.Context, c *http.Client) (status int, err error) {
+	status, _, err = i.get(ctx, c, i.server()+"/api", i.Token.String())
+	return status, err
+}
+
+func (i *inquiry) get(ctx context.Context, c *http.Client, address, token string) (status int, body []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, nil, &Error{BadFile, err}
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := c.Do(request)
+	if err != nil {
+		return 0, nil, i.unanswered(ctx, err)
+	}
+	defer response.Body.Close()
+	i.note(response.Header)
+	body, err = io.ReadAll(io.LimitReader(response.Body, answerLimit))
+	if err != nil {
+		return 0, nil, i.unanswered(ctx, err)
+	}
+	return response.StatusCode, body, nil
+}
+
+// note remembers the server's clock.
+func (i *inquiry) note(header http.Header) {
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		i.date, i.at = date, i.Now()
+	}
+}
+
+// unanswered is a request without an answer: what certificates have to do with is final, and may be the clock's fault.
+func (i *inquiry) unanswered(ctx context.Context, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	var verification *tls.CertificateVerificationError
+	if !errors.As(err, &verification) {
+		return fmt.Errorf("asking %s: %w", i.Endpoint, err)
+	}
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired && i.askew(ctx, invalid.Cert) {
+		return &Error{BadClock, fmt.Errorf("this machine's clock says %s, the apiserver at %s said %s: its certificate can not be valid here\nhint: set the clock, and keep it set (chrony, systemd-timesyncd)",
+			stamp(i.at), i.Endpoint, stamp(i.date))}
+	}
+	return &Error{BadCA, fmt.Errorf("the apiserver at %s can not be trusted: %w", i.Endpoint, verification.Err)}
+}
+
+// askew says whether the certificate is valid by the server's clock, which nobody vouches for: it explains, no more.
+func (i *inquiry) askew(ctx context.Context, cert *x509.Certificate) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, i.server()+"/version", nil)
+	if err != nil {
+		return false
+	}
+	if response, err := i.blind().Do(request); err == nil {
+		_ = response.Body.Close()
+		i.note(response.Header)
+	}
+	return !i.date.IsZero() && !i.date.Before(cert.NotBefore) && !i.date.After(cert.NotAfter)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

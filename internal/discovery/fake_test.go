@@ -1,0 +1,138 @@
+package discovery
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tripod.dev/tripod/internal/bootstrap"
+)
+
+var token = bootstrap.Token{ID: "abcdef", Secret: "0000000000000000"}
+
+// fake is a cluster that behaves as no real one can be told to.
+func fake(t *testing.T, handler http.HandlerFunc) (s *httptest.Server, source Source) {
+	t.Helper()
+	s = httptest.NewUnstartedServer(handler)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s, Source{Endpoint: s.Listener.Addr().String(), Token: token, CAHashes: []string{bootstrap.CAHash(s.Certificate())}}
+}
+
+func caPEM(s *httptest.Server) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+}
+
+// answer is a signed cluster-info of the server.
+func answer(t *testing.T, s *httptest.Server, w http.ResponseWriter) {
+	info, err := bootstrap.ClusterInfo(s.URL, caPEM(s))
+	if err != nil {
+		t.Error(err)
+	}
+	jws, err := token.Sign(info)
+	if err != nil {
+		t.Error(err)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]string{"kubeconfig": info, "jws-kubeconfig-abcdef": jws}})
+}
+
+func TestClock(t *testing.T) {
+	t.Parallel()
+	var s *httptest.Server
+	s, source := fake(t, func(w http.ResponseWriter, _ *http.Request) { answer(t, s, w) })
+	source.Now = func() time.Time { return s.Certificate().NotBefore.Add(-time.Hour) }
+	_, err := Discover(t.Context(), source, nil)
+	checkKind(t, err, BadClock)
+	byFile := Source{File: filepath.Join(t.TempDir(), "f"), TLSToken: token, Now: source.Now}
+	info, err := bootstrap.ClusterInfo(s.URL, caPEM(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(byFile.File, []byte(info), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Discover(t.Context(), byFile, nil)
+	checkKind(t, err, BadClock)
+}
+
+// A certificate that has really expired is not the clock's fault.
+func TestExpiredCertificate(t *testing.T) {
+	t.Parallel()
+	var s *httptest.Server
+	var late time.Time
+	s, source := fake(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", late.UTC().Format(http.TimeFormat))
+		answer(t, s, w)
+	})
+	late = s.Certificate().NotAfter.Add(time.Hour)
+	source.Now = func() time.Time { return late }
+	_, err := Discover(t.Context(), source, nil)
+	checkKind(t, err, BadCA)
+}
+
+// A cluster that starts is waited for; each reason is told once.
+func TestStarting(t *testing.T) {
+	t.Parallel()
+	var s *httptest.Server
+	var asked int
+	s, source := fake(t, func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked < 4 {
+			w.WriteHeader([]int{503, 503, 403}[asked-1])
+			return
+		}
+		answer(t, s, w)
+	})
+	var told []string
+	f, err := Discover(t.Context(), source, func(reason string) { told = append(told, reason) })
+	if err != nil || f.Server != s.URL || len(told) != 2 {
+		t.Errorf("found %s, told %q, error %v", f.Server, told, err)
+	}
+}
+
+// Nobody is sent the token who has not shown that he is the cluster.
+func TestTokenIsKept(t *testing.T) {
+	t.Parallel()
+	for _, unsafe := range []bool{true, false} {
+		var s *httptest.Server
+		s, source := fake(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" {
+				t.Error("the token was sent")
+			}
+			info, _ := bootstrap.ClusterInfo(s.URL, caPEM(s))
+			_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]string{"kubeconfig": info}})
+		})
+		source.CAHashes, source.Unsafe = nil, unsafe
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		_, err := Discover(ctx, source, nil)
+		stop()
+		checkKind(t, err, map[bool]Kind{true: Unreachable, false: BadCA}[unsafe])
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	source := Source{Endpoint: freeAddress(t), Token: token, Unsafe: true}
+	ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer stop()
+	var told []string
+	_, err := Discover(ctx, source, func(reason string) { told = append(told, reason) })
+	checkKind(t, err, Unreachable)
+	if len(told) != 1 || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("told %q, error %v", told, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Discover(ctx, source, nil); err != context.Canceled {
+		t.Errorf("error %v after cancel", err)
+	}
+}
