@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tripod.dev/tripod/e2e/docker"
+	"tripod.dev/tripod/e2e/kind"
 	"tripod.dev/tripod/e2e/lab"
 )
 
@@ -27,8 +29,20 @@ var contenders = []contender{
 	{"c", "kubeadm init", kubeadmInit},
 	{"d", "tripod init", tripodInit},
 	{"e", "the kubelet's own floor", floor},
+	{"f", "tripod init, its four pods alone", tripodPods},
 	{"k", "tripod init phase certs", certificates},
+	{"m", "kubeadm init in a kind node", kindInit(realKubeadm)},
+	{"n", "tripod init in a kind node", kindInit(ours)},
+	{"o", "kubeadm join of a worker", kindJoin(realKubeadm)},
+	{"p", "tripod join of a worker", kindJoin(ours)},
+	{"q", "kind with kubeadm, 1 master", kindCluster(realKubeadm, 0)},
+	{"r", "kind with tripod, 1 master", kindCluster(ours, 0)},
+	{"s", "kind with kubeadm, 1 + 2 workers", kindCluster(realKubeadm, 2)},
+	{"t", "kind with tripod, 1 + 2 workers", kindCluster(ours, 2)},
 }
+
+// ours and realKubeadm are the two node images, alike but for what is called kubeadm in them.
+var ours, realKubeadm = kind.Recipe{}, kind.Recipe{Kubeadm: true}
 
 // sample is one run. CPU and memory are those of the program measured, not of what it brings up; 0 if there is none.
 type sample struct {
@@ -41,9 +55,14 @@ type sample struct {
 type bench struct {
 	lab     lab.Lab
 	earlier string // the files of an earlier init; see floor
+	engine  *docker.Engine
+	kept    bool // the engine was there before
 }
 
 func (b *bench) close() {
+	if b.engine != nil && !b.kept {
+		_ = b.engine.Stop()
+	}
 	if b.earlier != "" {
 		_ = os.RemoveAll(b.earlier)
 	}
@@ -77,6 +96,11 @@ func kubeadmInit(ctx context.Context, b *bench) (sample, error) {
 
 func tripodInit(ctx context.Context, b *bench) (sample, error) {
 	return b.onNode(ctx, nil, b.lab.Tripod(), lab.TripodInit(lab.Default)...)
+}
+
+// tripodPods is init without what comes after the four pods: no more than the floor does.
+func tripodPods(ctx context.Context, b *bench) (sample, error) {
+	return b.onNode(ctx, nil, b.lab.Tripod(), append(lab.TripodInit(lab.Default), "--skip-phases=upload-config,bootstrap-token,addon,mark-control-plane")...)
 }
 
 // certificates is the whole command: start of the program, facts, all pairs drawn, signed and on disk. The key that

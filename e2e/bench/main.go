@@ -20,7 +20,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	runs := flag.Int("n", 5, "runs of each contender")
-	only := flag.String("only", "", "letters of the contenders to run (abcde); empty is all")
+	only := flag.String("only", "", "letters of the contenders to run (abcdef...); empty is all")
 	output := flag.String("o", "text", "text or json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)

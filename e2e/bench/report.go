@@ -38,7 +38,11 @@ func (r *report) weigh(l lab.Lab) error {
 	}
 	r.ratio("b/a  tripod sandbox up : raw processes", "b", "a", 1.15)
 	r.ratio("d/c  tripod init : kubeadm init", "d", "c", 0.95)
-	r.ratio("d/e  tripod init : the kubelet's floor", "d", "e", 1.10)
+	r.ratio("f/e  tripod init, its pods : the kubelet's floor", "f", "e", 1.10)
+	r.ratio("n/m  tripod init : kubeadm init, in a kind node", "n", "m", 0.9)
+	r.ratio("p/o  tripod join : kubeadm join, of a worker", "p", "o", 0.5)
+	r.ratio("r/q  kind with tripod : with kubeadm, 1 master", "r", "q", 1.0)
+	r.ratio("t/s  the same, 1 master and 2 workers", "t", "s", 0.85)
 	// 0.3 s where kubeadm takes 1.05 s: as a ratio, since both are slower where others compute, too.
 	r.compare("CPU of tripod init : kubeadm init's", r.column("d", cpu), r.column("c", cpu), 0.3/1.05)
 	r.compare("CPU of tripod sandbox up : kubeadm init's", r.column("b", cpu), r.column("c", cpu), 0.3/1.05)

@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,13 +23,14 @@ const (
 
 // Cluster is a cluster that an unmodified kind makes, or has made.
 type Cluster struct {
-	Name       string // "" is "tripod"
-	Kind       string // kind's version; "" is Newest
-	Image      string // of its nodes; see Image
-	Masters    int    // 0 is 1
-	Workers    int
-	Wait       time.Duration // how long Create waits for the masters to be Ready; 0 is not at all
-	Kubeconfig string        // the file that gets the administrator's access; "" is bin/e2e/kind/NAME.kubeconfig
+	Name        string // "" is "tripod"
+	Kind        string // kind's version; "" is Newest
+	Image       string // of its nodes; see Image
+	Masters     int    // 0 is 1
+	Workers     int
+	WorkerImage string        // of the workers' nodes; "" is Image
+	Wait        time.Duration // how long Create waits for the masters to be Ready; 0 is not at all
+	Kubeconfig  string        // the file that gets the administrator's access; "" is bin/e2e/kind/NAME.kubeconfig
 
 	Lab    lab.Lab
 	Engine *docker.Engine
@@ -39,14 +41,23 @@ func (c Cluster) Create(ctx context.Context, w io.Writer) error {
 	if err := os.MkdirAll(filepath.Dir(c.KubeconfigFile()), 0o755); err != nil {
 		return err
 	}
-	cmd := c.Command(ctx, "create", "cluster", "--name", c.name(), "--image", c.Image, "--kubeconfig", c.KubeconfigFile(), "--wait", c.Wait.String(), "--config", "-")
+	cmd := c.Command(ctx, "create", "cluster", "--name", c.name(), "--kubeconfig", c.KubeconfigFile(), "--wait", c.Wait.String(), "--config", "-")
 	cmd.Stdin = strings.NewReader(c.config())
 	return run(cmd, w)
 }
 
 // Delete removes the cluster. It is no error if there is none.
 func (c Cluster) Delete(ctx context.Context) error {
-	return c.Run(ctx, "delete", "cluster", "--name", c.name(), "--kubeconfig", c.KubeconfigFile())
+	remove := func() error {
+		return c.Run(ctx, "delete", "cluster", "--name", c.name(), "--kubeconfig", c.KubeconfigFile())
+	}
+	if err := remove(); err == nil {
+		return nil
+	}
+	if err := c.Engine.Thaw(ctx, "io.x-k8s.kind.cluster="+c.name()); err != nil {
+		return err
+	}
+	return remove()
 }
 
 // Run runs a kind command.
@@ -98,10 +109,12 @@ func (c Cluster) name() string {
 	return c.Name
 }
 
-// config is kind's configuration: nothing but the nodes.
+// config is kind's configuration: nothing but the nodes. They name their images: kind's --image would replace them all.
 func (c Cluster) config() string {
+	node := func(role, image string) string { return "- role: " + role + "\n  image: " + image + "\n" }
 	return "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n" +
-		strings.Repeat("- role: control-plane\n", max(1, c.Masters)) + strings.Repeat("- role: worker\n", c.Workers)
+		strings.Repeat(node("control-plane", c.Image), max(1, c.Masters)) +
+		strings.Repeat(node("worker", cmp.Or(c.WorkerImage, c.Image)), c.Workers)
 }
 
 // run runs a command and shows what it says, or puts it into the error.

@@ -4,9 +4,9 @@ package lab
 // may be v1, its memory small.
 const Ignored = "--ignore-preflight-errors=SystemVerification,NumCPU,Mem,Swap"
 
-// KubeadmInit are the arguments of kubeadm for a first master on a [Node]. There are no images of the addons.
+// KubeadmInit are the arguments of kubeadm for a first master on a [Node].
 func KubeadmInit(version string) []string {
-	return []string{"init", "--kubernetes-version=" + version, "--skip-phases=addon", Ignored}
+	return []string{"init", "--kubernetes-version=" + version, Ignored}
 }
 
 // TripodInit are the arguments of tripod for the same.
