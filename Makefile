@@ -59,7 +59,7 @@ test: ## Run every test that this machine can run; sets itself up
 drill: ## Run the long tests: tripod killed at every step boundary, and at random moments
 	@cd e2e && $(GO) run ./check -drill
 
-bench: build bin/components/$(KUBERNETES)/.built containerd helpers ## Measure tripod beside kubeadm and the raw processes (root)
+bench: build bin/components/$(KUBERNETES)/.built containerd kind-parts helpers ## Measure tripod beside kubeadm and the raw processes (root)
 	@cd e2e && $(GO) run ./bench
 
 lint: ## gofmt, vet, staticcheck, go mod tidy, govulncheck

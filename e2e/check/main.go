@@ -15,7 +15,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	only := flag.String("only", "", "run one of: lint unit e2e")
+	only := flag.String("only", "", "run one of: lint unit e2e kind")
 	drill := flag.Bool("drill", false, "run the long tests instead")
 	flag.Parse()
 	l, err := lab.Find()
@@ -52,6 +52,7 @@ func (c *checks) parts(drill bool) []part {
 		{"lint", c.lint},
 		{"unit", c.unit},
 		{"e2e", func() { c.e2e("-timeout=30m") }},
+		{"kind", c.kind},
 	}
 }
 
@@ -69,7 +70,15 @@ func (c *checks) unit() {
 func (c *checks) e2e(args ...string) {
 	c.install()
 	if c.build() {
-		c.goTest(c.e2eDir(), append(args, "-count=1", "-p=1", "./...")...)
+		c.goTest(c.e2eDir(), append(args, "-count=1", "-p=1", "-skip=^TestKind", "./...")...)
+	}
+}
+
+// kind runs the tests that make whole clusters with kind, last of all: they take minutes, and a docker engine.
+func (c *checks) kind() {
+	c.install()
+	if c.build() {
+		c.goTest(c.e2eDir(), "-timeout=30m", "-count=1", "-run=^TestKind", "./kind")
 	}
 }
 
@@ -78,7 +87,7 @@ func (c *checks) build() bool {
 	if c.built {
 		return true
 	}
-	cmd := exec.Command("make", "build", "components", "containerd", "helpers")
+	cmd := exec.Command("make", "build", "components", "containerd", "kind-parts", "helpers")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.root, os.Stdout, os.Stderr
 	c.built = c.verdict("build", nil, cmd.Run())
 	return c.built

@@ -2,6 +2,7 @@ package kind_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,37 +15,50 @@ import (
 	"tripod.dev/tripod/e2e/lab"
 )
 
-// An unmodified kind makes whole clusters of our nodes, and everything else that kind does works on them.
-func TestCluster(t *testing.T) {
+// An unmodified kind makes whole clusters of our nodes, and everything else that kind does works on them. That a node of
+// the real kubeadm joins one of tripod's masters, and the other way round, are two more clusters.
+func TestKindClusters(t *testing.T) {
 	l, engine := engine(t)
+	tripod, kubeadm := kind.Recipe{}, kind.Recipe{Kubeadm: true}
 	for _, test := range []struct {
-		name    string
-		kind    string
-		recipe  kind.Recipe
-		workers int
+		name            string
+		kind            string
+		master, workers kind.Recipe
+		count           int // of workers
+		check           func(context.Context, *testing.T, kind.Cluster)
 	}{
-		{"newest-alone", kind.Newest, kind.Recipe{}, 0},
-		{"newest-workers", kind.Newest, kind.Recipe{}, 2},
-		{"older-workers", kind.Older, kind.Recipe{}, 2},
-		{"kubeadm-older", kind.Older, kind.Recipe{Kubeadm: true}, 2},
-		{"kubeadm-alone", kind.Newest, kind.Recipe{Kubeadm: true}, 0},
-		{"kubeadm-workers", kind.Newest, kind.Recipe{Kubeadm: true}, 2},
+		{"newest-alone", kind.Newest, tripod, tripod, 0, works},
+		{"newest-workers", kind.Newest, tripod, tripod, 2, worksAndPasses},
+		{"older-alone", kind.Older, tripod, tripod, 0, works},
+		{"older-workers", kind.Older, tripod, tripod, 2, works},
+		{"kubeadm-worker", kind.Newest, tripod, kubeadm, 1, works},
+		{"kubeadm-master", kind.Newest, kubeadm, tripod, 1, works},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
-			image, err := kind.Image(ctx, l, engine, test.recipe)
-			if err != nil {
-				t.Fatal(err)
-			}
 			c := kind.Cluster{
-				Name: test.name, Kind: test.kind, Image: image, Workers: test.workers, Wait: 2 * time.Minute, Lab: l, Engine: engine,
+				Name: test.name + "-" + strings.ToLower(rand.Text()[:4]), Kind: test.kind, Image: image(ctx, t, l, engine, test.master),
+				Workers: test.count, WorkerImage: image(ctx, t, l, engine, test.workers), Wait: 2 * time.Minute, Lab: l, Engine: engine,
 				Kubeconfig: filepath.Join(t.TempDir(), "kubeconfig"),
 			}
 			create(ctx, t, c)
-			works(ctx, t, c)
+			test.check(ctx, t, c)
 		})
 	}
+}
+
+func image(ctx context.Context, t *testing.T, l lab.Lab, e *docker.Engine, r kind.Recipe) string {
+	t.Helper()
+	name, err := kind.Image(ctx, l, e, r)
+	must(t, err)
+	return name
+}
+
+func worksAndPasses(ctx context.Context, t *testing.T, c kind.Cluster) {
+	t.Helper()
+	works(ctx, t, c)
+	passes(ctx, t, c)
 }
 
 // engine returns a docker engine that is stopped at the end, if this test was what started it.
