@@ -80,7 +80,7 @@ func failingInit(t *testing.T, n *lab.Node, args ...string) string {
 // wantCause wants the cause to be told as it happens, and again at the end.
 func wantCause(t *testing.T, out string, words ...string) {
 	t.Helper()
-	_, end, _ := strings.Cut(out, "\nerror: ")
+	_, end, _ := strings.Cut("\n"+out, "\nerror: ")
 	for _, word := range words {
 		if !strings.Contains(out, word) {
 			t.Errorf("the output lacks %q:\n%s", word, out)

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"tripod.dev/tripod/e2e/lab"
 )
 
@@ -23,23 +21,25 @@ func drill() bool { return os.Getenv("TRIPOD_DRILL") != "" }
 
 // tripod init can be killed at any boundary between its steps, and run again finishes the job.
 func TestKillAtBoundary(t *testing.T) {
-	var boundaries []string
-	t.Run("undisturbed", func(t *testing.T) { boundaries = listBoundaries(t) })
-	if len(boundaries) == 0 {
+	var all []string
+	t.Run("undisturbed", func(t *testing.T) { all = listBoundaries(t) })
+	if len(all) == 0 {
 		return
 	}
-	t.Logf("%d boundaries", len(boundaries))
-	for i, name := range boundaries {
-		if !drill() && i%(len(boundaries)/3) != len(boundaries)/6 {
+	t.Logf("%d boundaries", len(all))
+	for i, name := range all {
+		if !drill() && i%(len(all)/3) != len(all)/6 {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t, lab.Machine{})
+			n, list := newNode(t, lab.Machine{}), filepath.Join(t.TempDir(), "boundaries")
 			cmd := initCommand(t, n, fmt.Sprintf("TRIPOD_KILL_AT=%d", i+1))
+			cmd.Env = append(cmd.Env, "TRIPOD_KILL_LIST="+list)
 			out, err := cmd.CombinedOutput()
 			if exitCode(err) != -1 {
 				t.Fatalf("tripod was not killed: %v\n%s", err, out)
 			}
+			t.Log("killed at ", last(boundaries(t, list))) // what goes alongside takes its turns as it likes
 			wantRecovery(t, n)
 		})
 	}
@@ -53,6 +53,12 @@ func listBoundaries(t *testing.T) []string {
 	if out, err := initCommand(t, n, "TRIPOD_KILL_LIST="+list).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return boundaries(t, list)
+}
+
+// boundaries are the names in a list that tripod wrote, each with its number.
+func boundaries(t *testing.T, list string) []string {
+	t.Helper()
 	data, err := os.ReadFile(list)
 	if err != nil {
 		t.Fatal(err)
@@ -61,10 +67,14 @@ func listBoundaries(t *testing.T) []string {
 	for line := range strings.Lines(string(data)) {
 		names = append(names, strings.TrimSpace(line))
 	}
-	if len(names) < 10 {
-		t.Fatalf("only %d boundaries:\n%s", len(names), data)
-	}
 	return names
+}
+
+func last(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return names[len(names)-1]
 }
 
 // initCommand is tripod init by the binary that can kill itself.
@@ -143,15 +153,24 @@ func wantRecovery(t *testing.T, n *lab.Node) {
 	if before != nil && string(before) != string(after) {
 		t.Error("the CA is another one")
 	}
-	var left []string
-	for path := range snapshot(t, n) {
-		if strings.HasPrefix(filepath.Base(path), ".") {
-			left = append(left, path)
-		}
+	wantNothingStaged(t, n)
+	files, objects := snapshot(t, n), objectVersions(t, n)
+	initMaster(t, n)
+	wantSame(t, files, snapshot(t, n))
+	if after := objectVersions(t, n); after != objects {
+		t.Errorf("before:\n%safter:\n%s", objects, after)
 	}
-	if diff := cmp.Diff([]string(nil), left); diff != "" {
-		t.Errorf("staged files are left:\n%s", diff)
-	}
+}
+
+// objectVersions are what changes where an object that init makes does. All have to be there.
+func objectVersions(t *testing.T, n *lab.Node) string {
+	t.Helper()
+	must(t)(n.Kubectl(t.Context(), "--namespace=kube-public", "get", "configmap/cluster-info", "role/kubeadm:bootstrap-signer-clusterinfo"))
+	must(t)(n.Kubectl(t.Context(), "get", "node", n.Name, "--output=jsonpath={.metadata.labels.node-role\\.kubernetes\\.io/control-plane}"))
+	return addonVersions(t, n) + must(t)(n.Kubectl(t.Context(), "--namespace=kube-system", "get", "configmap/kubeadm-config", "configmap/kubelet-config",
+		"clusterrolebinding/kubeadm:cluster-admins", "clusterrolebinding/kubeadm:node-autoapprove-bootstrap",
+		`--output=jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.resourceVersion}{"\n"}{end}`)) +
+		must(t)(n.Kubectl(t.Context(), "--namespace=kube-system", "get", "secret", "--field-selector=type=bootstrap.kubernetes.io/token", "--output=name"))
 }
 
 // wantPairs wants each certificate to be that of its key.

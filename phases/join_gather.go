@@ -195,8 +195,8 @@ func (m *Master) draw(ca certs.Pair) (err error) {
 		return err
 	}
 	cert, key := pairPaths(m.Config, kubeletServing)
-	if m.has(cert) || m.has(key) {
-		return nil
+	if _, err := certs.Parse(m.Files[cert].Data, m.Files[key].Data); err == nil && m.has(key) {
+		return nil // half a pair, or two halves, would keep the kubelet from starting
 	}
 	name := m.Node.Registration.Name
 	m.Joining.Serving, err = certs.Issue(certs.Spec{CommonName: name, DNSNames: []string{name}, Validity: 365 * 24 * time.Hour,

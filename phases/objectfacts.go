@@ -87,7 +87,7 @@ func readObjects(ctx context.Context, client *cluster.Client, likes []*unstructu
 
 // readTokens are the bootstrap tokens of the cluster. What can not be read as one is none.
 func readTokens(ctx context.Context, client *cluster.Client) []bootstrap.Record {
-	secrets, err := client.List(ctx, uploadedSecret().GroupVersionKind(), "kube-system", "type=bootstrap.kubernetes.io/token")
+	secrets, err := client.List(ctx, uploadedSecret().GroupVersionKind(), bootstrap.Namespace, "type="+bootstrap.SecretType)
 	if err != nil {
 		return nil
 	}

@@ -28,11 +28,11 @@ func objectKey(o *unstructured.Unstructured) string {
 func parseObjects(data []byte) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	for document := range bytes.SplitSeq(data, []byte("\n---\n")) {
-		var o unstructured.Unstructured
-		if err := yaml.UnmarshalStrict(document, &o.Object); err != nil {
+		o, err := cluster.Parse(document)
+		if err != nil {
 			return nil, fmt.Errorf("the template makes no object: %w", err)
 		}
-		objects = append(objects, &o)
+		objects = append(objects, o)
 	}
 	return objects, nil
 }

@@ -31,6 +31,20 @@ func readFile(name string, stdin io.Reader) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
+// thisMachine is what defaults are taken from.
+func thisMachine(h *host.Host) (config.Machine, error) {
+	name, err := h.Hostname()
+	return config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets()}, err
+}
+
+// readGiven reads the file that a flag names; no name is no file.
+func readGiven(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return os.ReadFile(name)
+}
+
 // anyMachine is this machine for verbs that a machine without a network or a container runtime can do as well.
 func anyMachine(h *host.Host) config.Machine {
 	name, err := h.Hostname()

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,12 +99,9 @@ func loadForImages(cmd *cobra.Command, o config.Overrides) (config.Config, error
 	if cmd.Flags().Lookup("cri-socket") != nil {
 		machine.CRISockets = h.CRISockets()
 	}
-	var data []byte
-	if o.ConfigFile != "" {
-		var err error
-		if data, err = os.ReadFile(o.ConfigFile); err != nil {
-			return config.Config{}, &inputError{err}
-		}
+	data, err := readGiven(o.ConfigFile)
+	if err != nil {
+		return config.Config{}, &inputError{err}
 	}
 	c, warnings, err := config.Load(data, o.ConfigFile, o, machine)
 	if err != nil {

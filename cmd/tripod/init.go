@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -46,17 +45,12 @@ The phases, in order:
 
 func (c *initCommand) addFlags(cmd *cobra.Command) {
 	c.overrides.AddFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&c.show.diff, "diff", false, "show what would change, line by line, and do nothing")
-	cmd.Flags().StringVar(&c.show.writeTo, "write-to", "", "with --dry-run: a `directory` that gets the files as they would lie on the machine")
-	addOutput(cmd, &c.show.output, "text, or json: one event a line, or the plan as one document", "text", "json")
+	c.show.addFlags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("skip-phases", completePhases)
 	for _, name := range []string{"token", "token-ttl", "certificate-key"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
-	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
-	for _, dir := range []string{"cert-dir", "patches", "write-to"} {
-		_ = cmd.MarkFlagDirname(dir)
-	}
+	_ = cmd.MarkFlagDirname("cert-dir")
 }
 
 // run brings the master up with the phases of list, or shows the plan.
@@ -68,20 +62,19 @@ func (c *initCommand) run(cmd *cobra.Command, list []phases.Phase) error {
 	if err != nil {
 		return &inputError{err}
 	}
-	list, unknown := phases.Without(list, cfg.Node.SkipPhases)
-	if unknown = unknownPhases(unknown); len(unknown) > 0 {
+	_, unknown := phases.Without(phases.Init(), cfg.Node.SkipPhases) // the list may be a single phase
+	list, _ = phases.Without(list, cfg.Node.SkipPhases)
+	if unknown = unknownPhases(unknown, initPhasesOfKubeadm()); len(unknown) > 0 {
 		return &inputError{fmt.Errorf("--skip-phases: no phase is called %s\nhint: %s init phase list", strings.Join(unknown, " or "), cmd.Root().Name())}
 	}
-	c.show.to, c.show.notes, c.show.dryRun = cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg.Node.DryRun
-	if c.show.writeTo != "" && !c.show.dryRun {
-		return &inputError{fmt.Errorf("--write-to goes with --dry-run")}
+	if err := c.show.begin(cmd, cfg.Node.DryRun); err != nil {
+		return err
 	}
 	site, err := realSite(cfg)
 	if err != nil {
 		return err
 	}
 	defer site.Kubelet.Close()
-	c.show.verbose = verbose(cmd)
 	b := bringUp{verb: "init", config: cfg, site: site, list: list, show: c.show, progress: c.show.progress()}
 	return c.bringUp(cmd, b, warnings)
 }
@@ -107,17 +100,14 @@ func (c *initCommand) bringUp(cmd *cobra.Command, b bringUp, warnings []string) 
 
 // load reads the configuration file and the flags.
 func (c *initCommand) load() (config.Config, []string, error) {
-	h := host.Open("/")
-	name, err := h.Hostname()
+	machine, err := thisMachine(host.Open("/"))
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	machine := config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets(), Token: bootstrap.DrawToken().String()}
-	var data []byte
-	if file := c.overrides.ConfigFile; file != "" {
-		if data, err = os.ReadFile(file); err != nil {
-			return config.Config{}, nil, err
-		}
+	machine.Token = bootstrap.DrawToken().String()
+	data, err := readGiven(c.overrides.ConfigFile)
+	if err != nil {
+		return config.Config{}, nil, err
 	}
 	return config.Load(data, c.overrides.ConfigFile, c.overrides, machine)
 }

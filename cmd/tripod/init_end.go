@@ -23,9 +23,12 @@ func shown(ended []phases.Event) bool {
 
 // up says whether a whole master was proved, and not one of its phases.
 func up(ended []phases.Event) bool {
-	return len(ended) > 1 && slices.ContainsFunc(ended, func(e phases.Event) bool {
-		return e.Kind == phases.Proved && e.Phase == "wait-control-plane"
-	})
+	return len(ended) > 1 && proved(ended, "wait-control-plane")
+}
+
+// proved says whether that phase has ended with its proof.
+func proved(ended []phases.Event, phase string) bool {
+	return slices.ContainsFunc(ended, func(e phases.Event) bool { return e.Kind == phases.Proved && e.Phase == phase })
 }
 
 // farewell is what a person has to know when a master is up: how to use it, what it lacks, and how others join.

@@ -47,7 +47,7 @@ that can start it; without one only its files are written. tripod init phase lis
 
 // noPhase tells a phase of kubeadm's that there is none of here from a word that means none at all.
 func noPhase(cmd *cobra.Command, name string) error {
-	if len(unknownPhases([]string{name})) == 0 {
+	if len(unknownPhases([]string{name}, initPhasesOfKubeadm())) == 0 {
 		return fmt.Errorf("the phase %s is not supported: other phases do its work\nhint: %s list", name, cmd.CommandPath())
 	}
 	return fmt.Errorf("no phase is called %s\nhint: %s list", name, cmd.CommandPath())

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,19 +45,8 @@ The phases, in order:
 		RunE:              c.run,
 	}
 	c.overrides.AddFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&c.show.diff, "diff", false, "show what would change, line by line, and do nothing")
-	cmd.Flags().StringVar(&c.show.writeTo, "write-to", "", "with --dry-run: a `directory` that gets the files as they would lie on the machine")
-	addOutput(cmd, &c.show.output, "text, or json: one event a line, or the plan as one document", "text", "json")
-	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
-	for _, dir := range []string{"patches", "write-to"} {
-		_ = cmd.MarkFlagDirname(dir)
-	}
+	c.show.addFlags(cmd)
 	return cmd
-}
-
-// masterPhases are kubeadm's phases of join that do nothing on a worker.
-func masterPhases() []string {
-	return []string{"control-plane-prepare", "check-etcd", "etcd-join", "control-plane-join", "wait-control-plane"}
 }
 
 func (c *joinCommand) run(cmd *cobra.Command, args []string) error {
@@ -77,16 +64,11 @@ func (c *joinCommand) run(cmd *cobra.Command, args []string) error {
 		return &inputError{fmt.Errorf("--control-plane (controlPlane of JoinConfiguration) is not supported: joining masters is not in this version\nhint: without it, the machine joins as a worker")}
 	}
 	list, unknown := phases.Without(phases.Join(), cfg.Node.SkipPhases)
-	unknown = slices.DeleteFunc(unknown, func(name string) bool {
-		group, _, _ := strings.Cut(name, "/")
-		return slices.Contains(masterPhases(), group)
-	})
-	if len(unknown) > 0 {
+	if unknown = unknownPhases(unknown, joinPhasesOfKubeadm()); len(unknown) > 0 {
 		return &inputError{fmt.Errorf("--skip-phases: no phase is called %s\nhint: %s --help lists them", strings.Join(unknown, " or "), cmd.CommandPath())}
 	}
-	c.show.to, c.show.notes, c.show.dryRun, c.show.verbose = cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg.Node.DryRun, verbose(cmd)
-	if c.show.writeTo != "" && !c.show.dryRun {
-		return &inputError{fmt.Errorf("--write-to goes with --dry-run")}
+	if err := c.show.begin(cmd, cfg.Node.DryRun); err != nil {
+		return err
 	}
 	return c.join(cmd, cfg, list, warnings)
 }
@@ -100,9 +82,7 @@ func (c *joinCommand) join(cmd *cobra.Command, cfg config.Config, list []phases.
 	defer site.Kubelet.Close()
 	b := bringUp{verb: "join", config: cfg, site: site, list: list, show: c.show, progress: c.show.progress()}
 	tell := func(kind phases.Kind, phase, text string) {
-		if !c.show.wanted() {
-			b.progress.tell(phases.Event{Time: time.Now(), Kind: kind, Phase: phase, Text: text})
-		}
+		b.progress.tell(phases.Event{Time: time.Now(), Kind: kind, Phase: phase, Text: text})
 	}
 	for _, w := range warnings {
 		tell(phases.Warned, "config", w)
@@ -116,24 +96,23 @@ func (c *joinCommand) join(cmd *cobra.Command, cfg config.Config, list []phases.
 		return err
 	}
 	durations(c.show.to, ended, took)
-	fmt.Fprintf(c.show.to, "\nThis node has joined the cluster. On a master, kubectl get nodes shows it.\n")
+	if proved(ended, "kubelet-wait-bootstrap") {
+		fmt.Fprintf(c.show.to, "\nThis node has joined the cluster. On a master, kubectl get nodes shows it.\n")
+	}
 	return nil
 }
 
 // load reads the configuration file and the flags.
 func (c *joinCommand) load() (config.Config, []string, error) {
-	h := host.Open("/")
-	name, err := h.Hostname()
+	machine, err := thisMachine(host.Open("/"))
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	var data []byte
-	if file := c.overrides.ConfigFile; file != "" {
-		if data, err = os.ReadFile(file); err != nil {
-			return config.Config{}, nil, err
-		}
+	data, err := readGiven(c.overrides.ConfigFile)
+	if err != nil {
+		return config.Config{}, nil, err
 	}
-	return config.LoadJoin(data, c.overrides.ConfigFile, c.overrides, config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets()})
+	return config.LoadJoin(data, c.overrides.ConfigFile, c.overrides, machine)
 }
 
 // joinSite is this machine and its kubelet; it runs no pods of tripod's.

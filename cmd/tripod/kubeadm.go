@@ -82,16 +82,17 @@ func verbose(cmd *cobra.Command) bool {
 	return level >= 5
 }
 
-// phasesOfKubeadm are those of kubeadm's init, of 1.34 and later, that tripod has no phase for: whoever skips one skips nothing.
-func phasesOfKubeadm() []string {
-	return []string{
-		"kubelet-finalize", "kubelet-finalize/all", "kubelet-finalize/enable-client-cert-rotation", "kubelet-finalize/experimental-cert-rotation",
-		"upload-config", "upload-config/all", "upload-config/kubeadm", "upload-config/kubelet", "upload-certs",
-		"mark-control-plane", "bootstrap-token", "addon", "addon/all", "addon/coredns", "addon/kube-proxy", "show-join-command",
-	}
+// Those phases of kubeadm, of 1.34 and later, that tripod has none for; of a group, its name. Whoever skips one skips nothing.
+func initPhasesOfKubeadm() []string { return []string{"kubelet-finalize/experimental-cert-rotation"} }
+
+func joinPhasesOfKubeadm() []string {
+	return []string{"control-plane-prepare", "check-etcd", "etcd-join", "control-plane-join", "wait-control-plane"}
 }
 
-// unknownPhases are the names that are no phase of kubeadm's either.
-func unknownPhases(names []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(phasesOfKubeadm(), name) })
+// unknownPhases are the names that are none of kubeadm's phases either.
+func unknownPhases(names, kubeadms []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		group, _, _ := strings.Cut(name, "/")
+		return slices.Contains(kubeadms, name) || slices.Contains(kubeadms, group)
+	})
 }

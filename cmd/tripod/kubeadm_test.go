@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,8 +106,11 @@ func TestKubeadmVersion(t *testing.T) {
 
 func TestUnknownPhases(t *testing.T) {
 	t.Parallel()
-	got := unknownPhases([]string{"addon/kube-proxy", "nope", "kubelet-finalize/experimental-cert-rotation"})
-	if len(got) != 1 || got[0] != "nope" {
-		t.Error(got)
+	names := []string{"control-plane-join/etcd", "check-etcd", "nope", "kubelet-finalize/experimental-cert-rotation"}
+	if got := unknownPhases(names, initPhasesOfKubeadm()); !slices.Equal(got, names[:3]) {
+		t.Error("init:", got)
+	}
+	if got := unknownPhases(names, joinPhasesOfKubeadm()); !slices.Equal(got, names[2:]) {
+		t.Error("join:", got)
 	}
 }

@@ -68,7 +68,7 @@ It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &inputError{fmt.Errorf("%w\nhint: %s --help lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newInitCommand(), newJoinCommand(), newJoinCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand(),
+	root.AddCommand(newInitCommand(), newJoinCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand(),
 		newTokenCommand(), newCertsCommand(), newKubeconfigCommand())
 	root.AddCommand(refusedVerbs()...)
 	addGlobalFlags(root)
@@ -94,7 +94,6 @@ func exitCode(err error) int {
 		preflight  *phases.PreflightError
 		unhealthy  *phases.UnhealthyError
 		discovered *discovery.Error
-		found      *discovery.Error
 	)
 	switch {
 	case errors.As(err, &input), errors.As(err, &given):
@@ -105,19 +104,6 @@ func exitCode(err error) int {
 		return exitUnhealthy
 	case errors.As(err, &discovered):
 		return discoveryExit(discovered.Kind)
-	case errors.As(err, &found):
-		return exitDiscovery(found.Kind)
-	}
-	return exitFailed
-}
-
-// exitDiscovery is what a cluster that could not be found ends tripod with.
-func exitDiscovery(kind discovery.Kind) int {
-	switch kind {
-	case discovery.BadToken, discovery.BadCA, discovery.BadFile:
-		return exitInput
-	case discovery.BadClock:
-		return exitPreflight
 	}
 	return exitFailed
 }

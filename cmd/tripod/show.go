@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/phases"
@@ -29,8 +30,31 @@ type showPlan struct {
 	verbose bool
 }
 
-// progress shows what is done while it is done, if the plan is not only shown.
+// addFlags adds the flags that say whether and how a plan is shown.
+func (s *showPlan) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.diff, "diff", false, "show what would change, line by line, and do nothing")
+	cmd.Flags().StringVar(&s.writeTo, "write-to", "", "with --dry-run: a `directory` that gets the files as they would lie on the machine")
+	addOutput(cmd, &s.output, "text, or json: one event a line, or the plan as one document", "text", "json")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	for _, dir := range []string{"patches", "write-to"} {
+		_ = cmd.MarkFlagDirname(dir)
+	}
+}
+
+// begin takes what the command line says of how to show things.
+func (s *showPlan) begin(cmd *cobra.Command, dryRun bool) error {
+	s.to, s.notes, s.dryRun, s.verbose = cmd.OutOrStdout(), cmd.ErrOrStderr(), dryRun, verbose(cmd)
+	if s.writeTo != "" && !s.dryRun {
+		return &inputError{fmt.Errorf("--write-to goes with --dry-run")}
+	}
+	return nil
+}
+
+// progress shows what is done while it is done. Of a plan that is only shown it tells, beside the plan, what is waited for.
 func (s showPlan) progress() progress {
+	if s.wanted() {
+		return plain{to: s.notes}
+	}
 	if s.verbose && s.output != "json" {
 		return plain{to: s.to, verbose: true}
 	}
@@ -57,9 +81,7 @@ func (s showPlan) plan(ctx context.Context, steps []phases.Step, err error) erro
 		}
 	}
 	if s.output == "json" {
-		e := json.NewEncoder(s.to)
-		e.SetIndent("", "  ")
-		return e.Encode(map[string]any{"steps": steps})
+		return printJSON(s.to, map[string]any{"steps": steps})
 	}
 	if !slices.ContainsFunc(steps, func(step phases.Step) bool { return len(step.Changes) > 0 }) {
 		fmt.Fprintln(s.to, "Nothing to change.")

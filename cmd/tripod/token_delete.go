@@ -62,7 +62,7 @@ func (f clusterFlags) deleteTokens(cmd *cobra.Command, args []string) error {
 
 func deleteToken(cmd *cobra.Command, client *cluster.Client, id string) error {
 	err := ask(cmd.Context(), cmd.ErrOrStderr(), func(ctx context.Context) error {
-		return client.Delete(ctx, cluster.Secret("kube-system", "bootstrap-token-"+id))
+		return client.Delete(ctx, cluster.Secret(bootstrap.Namespace, bootstrap.SecretPrefix+id))
 	})
 	if apierrors.IsNotFound(err) {
 		return &inputError{fmt.Errorf("the cluster has no token %s\nhint: %s token list", id, cmd.Root().Name())}

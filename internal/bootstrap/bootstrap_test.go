@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,19 @@ func TestParseToken(t *testing.T) {
 		t.Error("a token was drawn twice")
 	} else if _, err := ParseToken(drawn.String()); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is printed by accident, alone or inside something else, holds no secret.
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	r := Record{Token: sample, Description: "what for"}
+	for _, v := range []any{sample, &sample, r, &r, []Record{r}, struct{ T Token }{sample}, map[string]Token{"a": sample}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			if text := fmt.Sprintf(verb, v); !strings.Contains(text, "abcdef.***") && verb != "%x" || strings.Contains(text, sample.Secret) {
+				t.Errorf("%s of %T: %s", verb, v, text)
+			}
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 )
@@ -38,11 +39,11 @@ func DrawToken() Token {
 	return Token{ID: text[:6], Secret: text[6:22]}
 }
 
-// String is the whole token, which is a secret.
+// String is the whole token, which is a secret. Format keeps it out of what is printed by accident.
 func (t Token) String() string { return t.ID + "." + t.Secret }
 
-// GoString keeps the secret out of %#v.
-func (t Token) GoString() string { return t.ID + ".***" }
+// Format prints the public half whatever the verb, so that no log or error ever holds a token.
+func (t Token) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, t.ID+".***") }
 
 // Sign is the signature of cluster-info's kubeconfig by the token: a JWS (RFC 7515) without its content, as the
 // controller-manager's bootstrapsigner makes it.

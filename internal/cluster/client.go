@@ -89,15 +89,10 @@ func (c *Client) Delete(ctx context.Context, like *unstructured.Unstructured) er
 
 // List reads the objects of a kind in a namespace ("" for all), those that the field selector ("" for all) means.
 func (c *Client) List(ctx context.Context, kind schema.GroupVersionKind, namespace, fields string) ([]unstructured.Unstructured, error) {
-	return c.Select(ctx, kind, namespace, metav1.ListOptions{FieldSelector: fields})
-}
-
-// Select reads the objects of a kind in a namespace ("" for all) by label and field selectors.
-func (c *Client) Select(ctx context.Context, kind schema.GroupVersionKind, namespace string, which metav1.ListOptions) ([]unstructured.Unstructured, error) {
 	var like unstructured.Unstructured
 	like.SetGroupVersionKind(kind)
 	like.SetNamespace(namespace)
-	list, err := c.at(&like).List(ctx, which)
+	list, err := c.at(&like).List(ctx, metav1.ListOptions{FieldSelector: fields})
 	if err != nil {
 		return nil, err
 	}

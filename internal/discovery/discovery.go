@@ -8,6 +8,7 @@ package discovery
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"time"
 
@@ -89,7 +90,9 @@ func Discover(ctx context.Context, s Source, tell func(reason string)) (Found, e
 type inquiry struct {
 	Source
 	tell func(string)
-	last error
+	// roots vouch for the server of a File at an https URL; nil are those of this machine.
+	roots *x509.CertPool
+	last  error
 	// answered is when the cluster first said what is not enough yet; zero while it has said nothing.
 	answered time.Time
 	// date is the apiserver's clock, and at ours then; zero if it never answered.

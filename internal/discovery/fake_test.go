@@ -34,8 +34,11 @@ func caPEM(s *httptest.Server) []byte {
 }
 
 // answer is a signed cluster-info of the server.
-func answer(t *testing.T, s *httptest.Server, w http.ResponseWriter) {
-	info, err := bootstrap.ClusterInfo(s.URL, caPEM(s))
+func answer(t *testing.T, s *httptest.Server, w http.ResponseWriter) { answerWith(t, s, caPEM(s), w) }
+
+// answerWith is one that names these authorities.
+func answerWith(t *testing.T, s *httptest.Server, ca []byte, w http.ResponseWriter) {
+	info, err := bootstrap.ClusterInfo(s.URL, ca)
 	if err != nil {
 		t.Error(err)
 	}

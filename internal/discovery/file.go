@@ -2,9 +2,11 @@ package discovery
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -108,7 +110,7 @@ func (i *inquiry) load(ctx context.Context) (*api.Config, error) {
 			err = api.FlattenConfig(config)
 		}
 		if err != nil {
-			return nil, i.badFile(err)
+			return nil, i.badFile(unreadable(err))
 		}
 		return config, nil
 	}
@@ -122,7 +124,7 @@ func (i *inquiry) load(ctx context.Context) (*api.Config, error) {
 	}
 	config, err := clientcmd.Load(data)
 	if err != nil {
-		return nil, i.badFile(err)
+		return nil, i.badFile(unreadable(err))
 	}
 	for _, user := range config.AuthInfos {
 		if user.Exec != nil || user.ClientCertificate != "" || user.ClientKey != "" || user.TokenFile != "" {
@@ -139,7 +141,7 @@ func (i *inquiry) fetch(ctx context.Context) ([]byte, error) {
 		return nil, i.badFile(err)
 	}
 	i.Endpoint = request.URL.Host
-	response, err := client(nil).Do(request)
+	response, err := client(&tls.Config{RootCAs: i.roots, Time: i.Now}).Do(request)
 	if err != nil {
 		return nil, i.unanswered(ctx, err)
 	}
@@ -157,5 +159,18 @@ func (i *inquiry) badFile(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		err = errors.New("it is not there")
 	}
-	return &Error{BadFile, fmt.Errorf("the discovery file %s: %w", i.File, err)}
+	name, _, _ := strings.Cut(i.File, "?") // what comes after it may be a secret, and a password before the host
+	if place, parseErr := url.Parse(name); parseErr == nil && place.User != nil {
+		name = place.Redacted()
+	}
+	return &Error{BadFile, fmt.Errorf("the discovery file %s: %w", name, err)}
+}
+
+// unreadable is the reason why a kubeconfig can't be read, without the words of its decoder, which may quote it.
+func unreadable(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path
+	}
+	return errors.New("it is no kubeconfig")
 }
