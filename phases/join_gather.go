@@ -125,16 +125,7 @@ func (r *reached) read(ctx context.Context, c config.Config, tell func(string)) 
 	live := make([]*unstructured.Unstructured, len(like))
 	all, ctx := errgroup.WithContext(ctx)
 	for i := range like {
-		all.Go(func() error {
-			return cluster.Insist(ctx, tell, func(ctx context.Context) (err error) {
-				live[i], err = r.api.Get(ctx, like[i])
-				if apierrors.IsNotFound(err) && like[i].GetKind() == "Node" {
-					live[i] = nil
-					return nil
-				}
-				return unread(like[i], err)
-			})
-		})
+		all.Go(func() (err error) { live[i], err = r.get(ctx, like[i], tell); return err })
 	}
 	if err := all.Wait(); err != nil {
 		return err
@@ -146,6 +137,19 @@ func (r *reached) read(ctx context.Context, c config.Config, tell func(string)) 
 		r.config.Endpoint = u.Host
 	}
 	return err
+}
+
+// get insists on an object; of nodes, there may be none.
+func (r *reached) get(ctx context.Context, like *unstructured.Unstructured, tell func(string)) (live *unstructured.Unstructured, err error) {
+	err = cluster.Insist(ctx, tell, func(ctx context.Context) (err error) {
+		live, err = r.api.Get(ctx, like)
+		if apierrors.IsNotFound(err) && like.GetKind() == "Node" {
+			live = nil
+			return nil
+		}
+		return unread(like, err)
+	})
+	return live, err
 }
 
 // unread says of what could not be read how to mend it, where waiting does not.

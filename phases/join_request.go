@@ -97,16 +97,25 @@ func (m Master) answer(request *unstructured.Unstructured) ([]byte, error) {
 	case text == "":
 		return nil, cluster.Soon{Err: fmt.Errorf("certificate request %s is approved, and waits to be signed by the controller-manager", name)}
 	}
-	cert, err := base64.StdEncoding.DecodeString(text)
+	file, err := m.paired(text)
 	if err != nil {
 		return nil, fmt.Errorf("certificate request %s: %w", name, err)
+	}
+	return file, nil
+}
+
+// paired is the certificate, base64 of PEM, with the key that it was asked for by.
+func (m Master) paired(text string) ([]byte, error) {
+	cert, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
 	}
 	pair, err := certs.Parse(cert, m.Joining.Key.PrivatePEM())
 	if err == nil && pair.Cert.Subject.CommonName != nodeUser(m.Config) {
 		err = errors.New("the certificate is for " + pair.Cert.Subject.CommonName)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("certificate request %s: %w", name, err)
+		return nil, err
 	}
 	return slices.Concat(pair.CertPEM(), m.Joining.Key.PrivatePEM()), nil
 }
