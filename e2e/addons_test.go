@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"testing"
 
 	"tripod.dev/tripod/e2e/lab"
@@ -19,12 +20,33 @@ func TestAddons(t *testing.T) {
 	must(t)(n.Kubectl(t.Context(), "--namespace=kube-system", "patch", "configmap", "coredns", "--type=merge",
 		`--patch={"data": {"Corefile": ".:53 {\n    whoami\n}\n"}}`))
 	must(t)(n.Kubectl(t.Context(), "--namespace=kube-system", "delete", "service/kube-dns", "daemonset/kube-proxy"))
+	keepAddress(t, n)
 	initMaster(t, n)
 	corefile := must(t)(n.Kubectl(t.Context(), "--namespace=kube-system", "get", "configmap", "coredns", "--output=jsonpath={.data.Corefile}"))
 	if corefile != edited {
 		t.Errorf("the Corefile is now\n%s", corefile)
 	}
 	addonVersions(t, n)
+}
+
+// keepAddress leaves the cluster as an apiserver does whose request to make the Service was cut off: its address is
+// taken, and there is no Service.
+func keepAddress(t *testing.T, n *lab.Node) {
+	t.Helper()
+	const kept = `apiVersion: networking.k8s.io/v1
+kind: IPAddress
+metadata:
+  name: 10.96.0.10
+  labels:
+    ipaddress.kubernetes.io/ip-family: IPv4
+    ipaddress.kubernetes.io/managed-by: ipallocator.k8s.io
+spec:
+  parentRef: {resource: services, namespace: kube-system, name: kube-dns}
+`
+	if err := os.WriteFile(n.Path("/etc/kubernetes/kept.yaml"), []byte(kept), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must(t)(n.Kubectl(t.Context(), "create", "--filename=/etc/kubernetes/kept.yaml"))
 }
 
 // addonVersions are what changes where an object of the addons does. All have to be there.

@@ -82,7 +82,31 @@ func put(ctx context.Context, client *cluster.Client, o *unstructured.Unstructur
 		}
 	}
 	_, err := client.Apply(ctx, o)
+	if apierrors.IsInvalid(err) && o.GetKind() == "Service" {
+		return release(ctx, client, o, err)
+	}
 	return err
+}
+
+// release gives the address of a Service back that is kept for it while there is no such Service: an apiserver whose
+// request to make it was cut off, as tripod was killed, keeps it for a minute. Any other refusal stays what it is.
+func release(ctx context.Context, client *cluster.Client, o *unstructured.Unstructured, refusal error) error {
+	address, _, _ := unstructured.NestedString(o.Object, "spec", "clusterIP")
+	kept, err := client.Get(ctx, cluster.IPAddress(address))
+	if err != nil {
+		return refusal
+	}
+	owner, _, _ := unstructured.NestedStringMap(kept.Object, "spec", "parentRef")
+	if owner["resource"] != "services" || owner["namespace"] != o.GetNamespace() || owner["name"] != o.GetName() {
+		return refusal
+	}
+	if _, err := client.Get(ctx, o); !apierrors.IsNotFound(err) {
+		return refusal
+	}
+	if err := client.Delete(ctx, kept); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return cluster.Soon{Err: refusal}
 }
 
 // corefile is the one in a ConfigMap; "" if there is none.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,8 +64,6 @@ func passing(err error, since time.Duration) bool {
 		return true
 	case apierrors.IsForbidden(err):
 		return since < rbacBootstraps
-	case apierrors.IsInvalid(err):
-		return allocated(err)
 	case apierrors.IsNotFound(err):
 		return missingNamespace(err)
 	case apierrors.IsConflict(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err), apierrors.IsTimeout(err),
@@ -86,11 +83,6 @@ func missingNamespace(err error) bool {
 	}
 	details := status.Status().Details
 	return details != nil && details.Kind == "namespaces"
-}
-
-// allocated is the address of a Service that a request which was cut off has taken: the apiserver gives it back.
-func allocated(err error) bool {
-	return strings.Contains(err.Error(), "provided IP is already allocated")
 }
 
 // Soon is an error that gets better by itself, whatever it is.

@@ -22,7 +22,6 @@ const (
 	forbidden   = `403 {"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"RBAC: not yet"}`
 	unknownUser = `401 {"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Unauthorized","code":401,"message":"Unauthorized"}`
 	malformed   = `422 {"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,"message":"no"}`
-	allocating  = `422 {"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,"message":"Service \"a\" is invalid: spec.clusterIPs: failed to allocate IP 10.96.0.10: provided IP is already allocated"}`
 	starting    = `503 starting`
 	limited     = `429 {"kind":"Status","apiVersion":"v1","status":"Failure","reason":"TooManyRequests","code":429,"message":"slowly"}`
 	hangUp      = `0 `
@@ -68,7 +67,6 @@ func TestInsist(t *testing.T) {
 	}{
 		"at once":             {[]string{object}, 1, 0, nil},
 		"after all that ends": {[]string{starting, starting, limited, hangUp, noNamespace, forbidden, object}, 7, 5, nil},
-		"address comes back":  {[]string{allocating, allocating, object}, 3, 1, nil},
 		"not found":           {[]string{noObject}, 1, 0, apierrors.IsNotFound},
 		"unknown user":        {[]string{starting, unknownUser}, 2, 1, apierrors.IsUnauthorized},
 		"invalid":             {[]string{malformed}, 1, 0, apierrors.IsInvalid},
