@@ -1,0 +1,131 @@
+package etcd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/concurrency"
+)
+
+const (
+	// lockPrefix is where those who change members or versions queue, beside Kubernetes' own /registry.
+	lockPrefix = "/tripod.dev/lock"
+	// lockSeconds is how long the lock outlives a holder that was killed.
+	lockSeconds = 10
+	// lookEvery is how often those who wait look whom they wait for.
+	lookEvery = 250 * time.Millisecond
+	// releaseWithin is the time for giving the lock back; its lease ends anyway.
+	releaseWithin = 2 * time.Second
+)
+
+// Holder is who holds the lock of a cluster, or wants it.
+type Holder struct {
+	// Node is the master's name, Address where its peers reach it: together they are one machine.
+	Node, Address string
+	// Verb is what it is doing.
+	Verb  string
+	Since time.Time
+}
+
+func (h Holder) String() string {
+	return fmt.Sprintf("%s (tripod %s, since %s)", h.Node, h.Verb, h.Since.Local().Format(time.TimeOnly))
+}
+
+// ErrLockLost ends the context of a holder whose lease has ended: it could not reach a majority in time.
+var ErrLockLost = errors.New("the lock in etcd was lost: no majority of its members could be reached for " + strconv.Itoa(lockSeconds) + " s\nhint: run it again")
+
+// Lock waits until h may change members or versions: one master at a time, in the order in which they came. tell gets
+// the reason for the wait. The context that comes back ends with the lock; unlock gives it back. A lock that an earlier
+// run on the same machine left behind, killed, is taken over: who calls has to be the only tripod on it.
+func (v *Voters) Lock(ctx context.Context, h Holder, tell func(reason string)) (locked context.Context, unlock func(), err error) {
+	if err := v.forget(ctx, h); err != nil {
+		return nil, nil, err
+	}
+	session, err := concurrency.NewSession(v.client, concurrency.WithTTL(lockSeconds), concurrency.WithContext(context.WithoutCancel(ctx)))
+	if err != nil {
+		return nil, nil, fmt.Errorf("taking the lock in etcd: %w", err)
+	}
+	election := concurrency.NewElection(session, lockPrefix)
+	if err := v.campaign(ctx, election, h, tell); err != nil {
+		v.release(ctx, session.Lease())
+		session.Orphan()
+		return nil, nil, err
+	}
+	locked, lost := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-session.Done():
+			lost(ErrLockLost)
+		case <-locked.Done():
+		}
+	}()
+	return locked, func() {
+		lost(nil)
+		v.release(ctx, session.Lease())
+		session.Orphan()
+	}, nil
+}
+
+// release gives a lease back at once, whatever has become of ctx.
+func (v *Voters) release(ctx context.Context, lease clientv3.LeaseID) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), releaseWithin)
+	defer stop()
+	_, _ = v.client.Revoke(ctx, lease) // or it ends by itself
+}
+
+// campaign waits for its turn, and meanwhile tells for whom.
+func (v *Voters) campaign(ctx context.Context, e *concurrency.Election, h Holder, tell func(string)) error {
+	value, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		for ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(lookEvery):
+				if holder, err := v.holder(ctx); err == nil && holder.Node != "" && holder.Node != h.Node {
+					tell("it is the turn of " + holder.String())
+				}
+			}
+		}
+	}()
+	if err := e.Campaign(ctx, string(value)); err != nil {
+		return fmt.Errorf("waiting for the lock in etcd: %w", err)
+	}
+	return nil
+}
+
+// holder is who holds the lock; the zero Holder if nobody does.
+func (v *Voters) holder(ctx context.Context) (Holder, error) {
+	first, err := v.client.Get(ctx, lockPrefix+"/", clientv3.WithFirstCreate()...)
+	if err != nil || len(first.Kvs) == 0 {
+		return Holder{}, err
+	}
+	var h Holder
+	return h, json.Unmarshal(first.Kvs[0].Value, &h)
+}
+
+// forget ends the leases of earlier runs on the same machine.
+func (v *Voters) forget(ctx context.Context, h Holder) error {
+	ctx, stop := context.WithTimeout(ctx, changeTimeout)
+	defer stop()
+	all, err := v.client.Get(ctx, lockPrefix+"/", clientv3.WithPrefix())
+	if err != nil {
+		return fmt.Errorf("looking at the lock in etcd: %w", err)
+	}
+	for _, kv := range all.Kvs {
+		var old Holder
+		if json.Unmarshal(kv.Value, &old) == nil && old.Node == h.Node && old.Address == h.Address {
+			v.release(ctx, clientv3.LeaseID(kv.Lease))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package etcd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The guards count the quorum after the loss: they answer whether those voters that are healthy without the member that
+// is touched are a majority of the voters that there will be.
+
+// RefusedError is a change of members that could cost the quorum. Nothing was changed.
+type RefusedError struct{ Err error }
+
+func (e *RefusedError) Error() string { return e.Err.Error() }
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+func refused(format string, args ...any) error { return &RefusedError{fmt.Errorf(format, args...)} }
+
+// Quorum is nil if the cluster can decide anything at all.
+func (c Cluster) Quorum() error {
+	voters := c.Voters()
+	if healthy := healthy(voters); healthy < majority(len(voters)) {
+		return refused("etcd has lost its quorum: %d of %d voters are healthy, %d are needed\n%s\nhint: bring one of them back; "+
+			"if they are gone for good, restore a snapshot on one master (etcdutl snapshot restore)", healthy, len(voters), majority(len(voters)), c.sick())
+	}
+	return nil
+}
+
+// Steady is nil if the cluster is fit for a change of its members: it has a quorum, no alarm, one list of members. That
+// is asked under the lock, where nobody else is in the middle of a change.
+func (c Cluster) Steady() error {
+	switch {
+	case c.Quorum() != nil:
+		return c.Quorum()
+	case len(c.Alarms) > 0:
+		return refused("etcd has raised an alarm: %s\nhint: make room, or repair the member, then etcdctl alarm disarm", strings.Join(c.Alarms, ", "))
+	case c.Disagreement != "":
+		return refused("%s\nhint: a member that lags behind catches up by itself; try again", c.Disagreement)
+	}
+	return nil
+}
+
+// MayAdd is nil if a learner can be added. It does not change the quorum; etcd allows one at a time.
+func (c Cluster) MayAdd() error {
+	if err := c.Steady(); err != nil {
+		return err
+	}
+	for _, p := range c.Members {
+		switch {
+		case p.Learner:
+			return refused("%s is a learner already, and etcd takes one at a time\nhint: let it become a voter (run its join again), or tripod etcd member remove %s", p, FormatID(p.ID))
+		case !p.Started():
+			return refused("%s counts for the quorum, and never ran\nhint: start it, or tripod etcd member remove %s", p, FormatID(p.ID))
+		}
+	}
+	return nil
+}
+
+// MayPromote is nil if the learner can get a vote. It is counted as healthy: it has caught up, or etcd refuses.
+func (c Cluster) MayPromote(id uint64) error {
+	if err := c.Steady(); err != nil {
+		return err
+	}
+	learner, exists := c.ByID(id)
+	if !exists || !learner.Learner {
+		return refused("member %s is no learner", FormatID(id))
+	}
+	voters := c.Voters()
+	if have, need := healthy(voters)+1, majority(len(voters)+1); have < need {
+		return refused("with %s as a voter %d of %d would be healthy, and %d are needed\n%s", learner, have, len(voters)+1, need, c.sick())
+	}
+	return nil
+}
+
+// MayRemove is nil if the member can be removed.
+func (c Cluster) MayRemove(id uint64) error {
+	p, exists := c.ByID(id)
+	switch {
+	case !exists:
+		return refused("there is no member %s", FormatID(id))
+	case p.Learner:
+		return c.Quorum()
+	}
+	return c.without(p, "removed", len(c.Voters())-1)
+}
+
+// MayStop is nil if the member can be stopped for a while.
+func (c Cluster) MayStop(id uint64) error {
+	p, exists := c.ByID(id)
+	switch {
+	case !exists:
+		return refused("there is no member %s", FormatID(id))
+	case p.Learner || len(c.Voters()) == 1:
+		return nil
+	}
+	return c.without(p, "stopped", len(c.Voters()))
+}
+
+// without counts the healthy voters other than p against the majority of the voters that there will be.
+func (c Cluster) without(p Peer, what string, voters int) error {
+	if voters == 0 {
+		return refused("%s is the only voter: without it there is no cluster", p)
+	}
+	if err := c.Quorum(); err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(c.Voters(), func(o Peer) bool { return o.ID == p.ID })
+	if have, need := healthy(others), majority(voters); have < need {
+		return refused("with %s %s %d of %d voters would be healthy, and %d are needed\n%s\nhint: bring the others back first", p, what, have, voters, need, c.sick())
+	}
+	return nil
+}
+
+func healthy(voters []Peer) int {
+	count := 0
+	for _, p := range voters {
+		if p.Err == nil {
+			count++
+		}
+	}
+	return count
+}
+
+// majority is the smallest number of voters that two groups of them can't have at once.
+func majority(voters int) int { return voters/2 + 1 }
+
+// sick names who does not answer, and why, a line each.
+func (c Cluster) sick() string {
+	var lines []string
+	for _, p := range c.Voters() {
+		if p.Err != nil {
+			lines = append(lines, fmt.Sprintf("  %s: %v", p, p.Err))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Refused says whether a change of members was refused, and nothing was changed.
+func Refused(err error) bool {
+	var r *RefusedError
+	return errors.As(err, &r)
+}
