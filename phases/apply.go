@@ -88,19 +88,41 @@ func (a Application) sweep(s Step) error {
 func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error {
+		var t turn
+		defer t.end()
 		for _, s := range steps {
 			w := &waiter{Application: a, prober: prober, step: s, begun: time.Now()}
-			if s.Alongside {
+			switch {
+			case s.Alongside:
 				all.Go(func() error { return w.carryOut(ctx) })
 				continue
+			case !s.Locked:
+				t.end()
 			}
-			if err := w.carryOut(ctx); err != nil {
+			if err := w.inTurn(ctx, &t); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return all.Wait()
+}
+
+// inTurn carries out a step, a locked one in this master's turn and as it is to be by then.
+func (w *waiter) inTurn(ctx context.Context, t *turn) error {
+	if !w.step.Locked || len(w.step.Changes) == 0 && t.unlock == nil {
+		return w.carryOut(ctx)
+	}
+	err := t.begin(ctx, w)
+	if err == nil {
+		ctx = t.ctx
+		err = w.anew(ctx)
+	}
+	if err != nil {
+		return w.failed(ctx, err)
+	}
+	host.Killpoint("in turn for " + w.step.Phase)
+	return w.carryOut(ctx)
 }
 
 // carryOut makes the changes of the step and waits until it is proved.

@@ -44,6 +44,8 @@ type Change struct {
 type Site struct {
 	Host   *host.Host
 	Runner host.Runner
+	// Peers are client URLs of etcd members that the caller knows of; nil: the cluster's API is asked for them.
+	Peers []string
 	// Kubelet is the Runner where that is the kubelet, with its container runtime's images; nil in a sandbox.
 	Kubelet *host.Kubelet
 

@@ -48,6 +48,11 @@ func (e *UnhealthyError) Error() string {
 
 func (e *UnhealthyError) Unwrap() error { return e.Err }
 
+// final is a reason of a proof that waiting does not cure.
+type final struct{ error }
+
+func (e final) Unwrap() error { return e.error }
+
 func hintLine(hint string) string {
 	if hint == "" {
 		return ""

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/etcd"
 	"tripod.dev/tripod/templates"
 )
 
@@ -28,6 +29,10 @@ type etcdValues struct {
 	Name string
 	// ClientURL and PeerURL are where others reach this member.
 	ClientURL, PeerURL string
+	// InitialCluster are the members, by name and peer URL, that it looks for when it starts for the first time; Existing
+	// says that they are a cluster already.
+	InitialCluster string
+	Existing       bool
 	// ListenClientURLs begin with the loopback address, where the apiserver of this master finds its etcd.
 	ListenClientURLs string
 	MetricsURL       string
@@ -37,11 +42,14 @@ type etcdValues struct {
 }
 
 func (m Master) etcdValues() etcdValues {
+	members, existing := m.initialCluster()
 	return etcdValues{
+		InitialCluster:   members,
+		Existing:         existing,
 		common:           m.common("etcd", m.etcdProbe()),
 		Name:             m.Node.Registration.Name,
 		ClientURL:        etcdURL(m.Advertise.Addr(), etcdClientPort),
-		PeerURL:          etcdURL(m.Advertise.Addr(), etcdPeerPort),
+		PeerURL:          m.peerURL(),
 		ListenClientURLs: strings.Join(m.etcdListens(), ","),
 		MetricsURL:       m.etcdMetrics(),
 		DataDir:          m.Paths.EtcdData,
@@ -101,7 +109,12 @@ func proveEtcd(ctx context.Context, p *Prober) error {
 		if err := p.get(ctx, "etcd", p.master.etcdProbe().url(p.master.Loopback, "/readyz")); err != nil {
 			return err
 		}
-		return p.read(ctx, p.master.etcdEndpoint())
+		return p.ask(ctx, func(member *etcd.Member) error {
+			if err := member.Healthy(ctx); err != nil {
+				return err
+			}
+			return p.sameMember(ctx, member)
+		})
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/etcd"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/manifests"
 )
@@ -43,6 +44,10 @@ type Facts struct {
 	ProxyEnv []corev1.EnvVar
 	// Rootless is a master in a sandbox: host processes run by the agent, no kubelet, no container runtime.
 	Rootless bool
+	// Etcd are the members of the cluster that this machine joins, or that it is a member of; zero where none is asked.
+	Etcd etcd.Cluster
+	// Membership is which member this master is, as its state directory remembers it; zero if it does not.
+	Membership Membership
 	// Joining is what is known of the cluster that this machine joins; nil where it is the first.
 	Joining *Joining
 	// Journaled says that the journal knows of an earlier init on this host.

@@ -32,6 +32,9 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 		return f, err
 	}
 	f.Journaled, f.entries = len(entries) > 0, len(entries)
+	if f.Membership, err = readMembership(s.Host, c); err != nil {
+		return f, err
+	}
 	if err := f.read(s.Host, c); err != nil {
 		return f, err
 	}

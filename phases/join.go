@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
@@ -21,12 +20,16 @@ func Join() []Phase {
 		{Name: "kubelet-start", About: "the kubelet's certificate and configuration, and the kubelet", Want: joinKubelet},
 		{Name: proveJoinedPhase, About: "wait until the kubelet is healthy and the node is in the cluster",
 			Proof: Proof{Of: "the kubelet", Attempt: proveJoined,
-				Within: func(m Master) time.Duration { return m.KubeletHealth }, Explain: kubeletSaid}},
+				Within: kubeletWithin, Explain: kubeletSaid}},
 	}
 }
 
 // joins says whether the machine joins a cluster, rather than making one.
 func joins(c config.Config) bool { return c.Join.CACertPath != "" }
+
+func joinsAsMaster(c config.Config) bool { return joins(c) && c.Join.ControlPlane != nil }
+
+func joinsAsWorker(c config.Config) bool { return joins(c) && c.Join.ControlPlane == nil }
 
 // joinKubelet wants all that the kubelet reads, its client certificate first: the rest needs no one else.
 func joinKubelet(m Master) ([]Change, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -34,6 +35,8 @@ type Joining struct {
 	// Serving is drawn if the kubelet has no serving pair.
 	Serving certs.Pair
 
+	// masters are the pods of the masters that there are; nil on a worker, and where the caller knows them.
+	masters []corev1.Pod
 	// api is the cluster's, by those credentials; own by the kubelet's own, once it has them.
 	api *cluster.Client
 	own func() (*cluster.Client, error)
@@ -42,6 +45,9 @@ type Joining struct {
 // GatherJoin reads the facts of a machine that joins, and finds the cluster meanwhile. It writes nothing. The Master
 // has the Config that the cluster has completed. tell gets the reasons why the cluster is still waited for.
 func GatherJoin(ctx context.Context, s Site, c config.Config, tell func(string)) (Master, error) {
+	if joinsAsMaster(c) {
+		return gatherMaster(ctx, s, c, tell)
+	}
 	f := Facts{Now: host.Now()}
 	entries, err := s.Host.ReadJournal(journalPath(c))
 	if err != nil {
@@ -97,6 +103,8 @@ func source(c config.Config) (s discovery.Source, err error) {
 type reached struct {
 	Joining
 	config config.Config
+	// uploaded is the Secret of the uploaded certificates; nil if there is none, or it is not needed.
+	uploaded *unstructured.Unstructured
 }
 
 // reach finds the cluster and reads what it keeps for those who join.
@@ -122,7 +130,10 @@ func (r *reached) read(ctx context.Context, c config.Config, tell func(string)) 
 	like := []*unstructured.Unstructured{
 		cluster.ConfigMap("kube-system", "kubeadm-config"), cluster.ConfigMap("kube-system", "kubelet-config"), cluster.Node(c.Node.Registration.Name),
 	}
-	live := make([]*unstructured.Unstructured, len(like))
+	if joinsAsMaster(c) && c.Join.ControlPlane.CertificateKey != "" {
+		like = append(like, uploadedSecret())
+	}
+	live := make([]*unstructured.Unstructured, 4)
 	all, ctx := errgroup.WithContext(ctx)
 	for i := range like {
 		all.Go(func() (err error) { live[i], err = r.get(ctx, like[i], tell); return err })
@@ -130,7 +141,7 @@ func (r *reached) read(ctx context.Context, c config.Config, tell func(string)) 
 	if err := all.Wait(); err != nil {
 		return err
 	}
-	r.Node = live[2]
+	r.Node, r.uploaded = live[2], live[3]
 	var err error
 	r.config, err = c.OfCluster(data(live[0], "ClusterConfiguration"), data(live[1], "kubelet"))
 	if u, bad := url.Parse(r.Found.Server); bad == nil {
@@ -139,11 +150,16 @@ func (r *reached) read(ctx context.Context, c config.Config, tell func(string)) 
 	return err
 }
 
-// get insists on an object; of nodes, there may be none.
+// get insists on an object; of nodes and of uploaded certificates, there may be none. Who may read the latter is said by
+// a rule that comes and goes with them.
 func (r *reached) get(ctx context.Context, like *unstructured.Unstructured, tell func(string)) (live *unstructured.Unstructured, err error) {
+	const refusedFor = 2 * time.Second
+	asked := time.Now()
 	err = cluster.Insist(ctx, tell, func(ctx context.Context) (err error) {
 		live, err = r.api.Get(ctx, like)
-		if apierrors.IsNotFound(err) && like.GetKind() == "Node" {
+		optional := like.GetKind() == "Node" || like.GetKind() == "Secret"
+		hidden := like.GetKind() == "Secret" && apierrors.IsForbidden(err) && time.Since(asked) > refusedFor
+		if optional && apierrors.IsNotFound(err) || hidden {
 			live = nil
 			return nil
 		}

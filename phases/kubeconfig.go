@@ -55,7 +55,7 @@ func kubeletClientPath(c config.Config) string {
 // on a master talks to its own apiserver, which during an upgrade may be the only one of its version.
 func serverURL(name string, c config.Config) string {
 	host := c.Advertise.String()
-	if name == adminConf || name == superAdminConf || joins(c) {
+	if name == adminConf || name == superAdminConf || joinsAsWorker(c) {
 		host = c.Endpoint
 	}
 	return (&url.URL{Scheme: "https", Host: host}).String()

@@ -26,6 +26,9 @@ type Phase struct {
 	Objects func(Master) ([]*unstructured.Unstructured, error)
 	// Proof is what has to be healthy when the phase is done. The zero Proof needs nothing.
 	Proof Proof
+	// Locked has the phase done by one master of the cluster at a time: it is planned anew under a lock that etcd keeps,
+	// by what etcd's members say then. Locked phases that follow each other keep the lock.
+	Locked bool
 	// Alongside lets the following phases begin at once, before this one has changed or proved anything.
 	Alongside bool
 	// AfterAll has the phase wait until all that went alongside is done.
@@ -79,6 +82,7 @@ func Init() []Phase {
 		{Name: "kubelet-start", About: "the kubelet's configuration, and the kubelet", Want: kubeletStart},
 		{Name: "etcd/local", About: "this master's etcd member", Want: etcdManifest,
 			Proof: Proof{Component: "etcd", Attempt: proveEtcd}},
+		{Name: "etcd/member", About: "remember which member this master is, whatever becomes of its data", Want: rememberMember, Alongside: true},
 		{Name: "control-plane/controller-manager", About: "kube-controller-manager", Want: controllerManagerManifest,
 			Proof: Proof{Component: "kube-controller-manager", Attempt: proveControllerManager}, Alongside: true},
 		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: apiserverManifest,

@@ -71,6 +71,9 @@ func pkiRequests(c config.Config) []certs.Request {
 	}
 	requests := make([]certs.Request, 0, len(table))
 	for _, row := range table {
+		if row.name == superAdminConf && joins(c) {
+			continue // the first master has it, for emergencies
+		}
 		requests = append(requests, row.request(c))
 	}
 	return requests

@@ -72,6 +72,9 @@ func (p PKI) roots(name, issuer string) *x509.CertPool {
 func finishPKI(c config.Config, disk DiskPKI, p PKI) (PKI, error) {
 	p.Kubeconfigs = map[string][]byte{}
 	for _, name := range []string{adminConf, superAdminConf, controllerManagerConf, schedulerConf, kubeletConf} {
+		if p.Pairs[name].Cert == nil {
+			continue
+		}
 		data, err := keepKubeconfig(name, c, p, disk.Kubeconfigs[name])
 		if err != nil {
 			return PKI{}, fmt.Errorf("%s: %w", name, err)
@@ -129,8 +132,8 @@ func (d DiskPKI) read(c config.Config) readable {
 	failed := map[string]bool{}
 	_, hasOwn := d.kubelets()
 	for _, request := range pkiRequests(c) {
-		if failed[request.Issuer] || request.Name == kubeletServing && hasOwn {
-			continue
+		if failed[request.Issuer] || request.Name == kubeletServing && hasOwn || request.Name == kubeletConf && joinsAsMaster(c) && d.Pairs[clusterCA][1] == nil {
+			continue // of another that failed; the kubelet's own; what the cluster is asked for
 		}
 		pair, err := d.readPair(request, r.pairs[clusterCA])
 		if err != nil {

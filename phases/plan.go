@@ -15,8 +15,12 @@ type Step struct {
 	Proof     Proof    `json:"proof,omitzero"`
 	Alongside bool     `json:"-"`
 	AfterAll  bool     `json:"-"`
+	Locked    bool     `json:"-"`
 	// Unproved is set where nobody runs the pods, nor will by this plan: the files are written, no more.
 	Unproved bool `json:"unproved,omitempty"`
+
+	// phase is what a locked step is planned by, once more.
+	phase Phase
 }
 
 // Plan says what list would change on the master and what would then be proved. It is a pure
@@ -54,7 +58,7 @@ func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
 }
 
 func plan(p Phase, m Master) (Step, error) {
-	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll}
+	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll, Locked: p.Locked, phase: p}
 	if p.Want != nil {
 		changes, err := p.Want(m)
 		if err != nil {
@@ -75,7 +79,7 @@ func plan(p Phase, m Master) (Step, error) {
 // merge appends a step, or adds it to the last one where both are of one group and need no proof:
 // thirteen certificates are one line of progress.
 func merge(steps []Step, s Step, group string) []Step {
-	if s.Proof.Attempt != nil {
+	if s.Proof.Attempt != nil || s.Locked {
 		return append(steps, s)
 	}
 	if last := len(steps) - 1; last >= 0 && steps[last].Phase == group {

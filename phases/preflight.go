@@ -47,26 +47,48 @@ type finding struct {
 // Error is the finding as kubeadm writes it: [Port-2380] and what is wrong.
 func (f finding) Error() string { return "[" + f.id + "] " + f.problem + hintLine(f.hint) }
 
+// A role is what a machine is to be.
+type role int
+
+const (
+	first   role = 1 << iota // the first master
+	further                  // a master that joins
+	worker
+	masters = first | further
+	joining = further | worker
+)
+
+// role is what this machine is to be.
+func (m Master) role() role {
+	switch {
+	case m.Joining == nil:
+		return first
+	case joinsAsMaster(m.Config):
+		return further
+	}
+	return worker
+}
+
 // A check looks at one side of the facts.
 type check struct {
 	find func(Master) []finding
-	// kubelet is a check that makes sense only where a kubelet runs the pods, master only on a master, worker only
-	// where one joins.
-	kubelet, master, worker bool
+	// kubelet is a check that makes sense only where a kubelet runs the pods.
+	kubelet bool
+	// on are the roles that it makes sense for; 0 is all.
+	on role
 }
 
 // applies says whether the check makes sense on the machine.
 func (c check) applies(m Master) bool {
-	joins := m.Joining != nil
-	return (!c.kubelet || !m.Rootless) && (!c.master || !joins) && (!c.worker || joins)
+	return (!c.kubelet || !m.Rootless) && (c.on == 0 || c.on&m.role() != 0)
 }
 
 // checks are all that is looked at. The pull of images is not among them: it is a change.
 func checks() []check {
 	return []check{
 		{find: privileged, kubelet: true},
-		{find: cpus, kubelet: true, master: true},
-		{find: memory, kubelet: true, master: true},
+		{find: cpus, kubelet: true, on: masters},
+		{find: memory, kubelet: true, on: masters},
 		{find: swap, kubelet: true},
 		{find: programs, kubelet: true},
 		{find: systemVerification, kubelet: true},
@@ -74,20 +96,27 @@ func checks() []check {
 		{find: containerRuntime, kubelet: true},
 		{find: kubeletService, kubelet: true},
 		{find: kubeletVersion, kubelet: true},
-		{find: firewalld, kubelet: true, master: true},
-		{find: proxies, kubelet: true, master: true},
+		{find: firewalld, kubelet: true, on: masters},
+		{find: proxies, kubelet: true, on: masters},
 		{find: nodeName},
 		{find: clock},
 		{find: diskSpace},
 		{find: writable},
 		{find: portsFree},
-		{find: manifestsOurs, master: true},
+		{find: manifestsOurs, on: masters},
 		{find: strays},
-		{find: kubeletConfOurs, worker: true},
-		{find: caOurs, worker: true},
-		{find: noMaster, worker: true},
-		{find: nodeFree, worker: true},
-		{find: etcdDataOurs, master: true},
+		{find: kubeletConfOurs, on: joining},
+		{find: caOurs, on: joining},
+		{find: noMaster, on: worker},
+		{find: nodeFree, on: joining},
+		{find: etcdDataOurs, on: first},
+		{find: dataKept, on: masters},
+		{find: memberOurs, on: further},
+		{find: quorumKept, on: further},
+		{find: clocksAgree, on: further},
+		{find: configurationsAgree, on: further},
+		{find: mastersAgree, on: further},
+		{find: inputsThere, on: further},
 	}
 }
 

@@ -43,7 +43,7 @@ const kubeletPort = 10250
 
 // ports are those that this machine needs.
 func (m Master) ports() []port {
-	if m.Joining != nil {
+	if m.role() == worker {
 		return []port{{kubeletPort, "kubelet", nil}}
 	}
 	return ports(m.Config, m.Rootless)

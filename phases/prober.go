@@ -131,22 +131,22 @@ func failedChecks(body []byte) string {
 	return ": not yet " + strings.Join(failed, ", ")
 }
 
-// read makes one linearizable read through the etcd member. A connection over which it failed is not used again, so
-// that the next attempt does not wait for gRPC's back-off.
-func (p *Prober) read(ctx context.Context, endpoint string) error {
+// ask asks this master's etcd member. A connection over which that failed is not used again, so that the next attempt
+// does not wait for gRPC's back-off.
+func (p *Prober) ask(ctx context.Context, question func(*etcd.Member) error) error {
 	p.mu.Lock()
 	member := p.member
 	p.mu.Unlock()
 	if member == nil {
 		var err error
-		if member, err = etcd.Dial(ctx, endpoint, p.trust["etcd"]); err != nil {
+		if member, err = etcd.Dial(ctx, p.master.etcdEndpoint(), p.trust["etcd"]); err != nil {
 			return err
 		}
 		p.mu.Lock()
 		p.member = member
 		p.mu.Unlock()
 	}
-	err := member.Healthy(ctx)
+	err := question(member)
 	if err != nil {
 		p.forget(member)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -70,13 +69,13 @@ func uploadCerts(m Master) ([]Change, error) {
 // authorities are the files that masters share, by their names in the Secret. A key that is not here is empty.
 func (m Master) authorities() (map[string][]byte, error) {
 	files := map[string][]byte{"sa.key": m.PKI.SA.PrivatePEM(), "sa.pub": m.PKI.SA.PublicPEM()}
-	for _, name := range []string{clusterCA, frontProxyCA, etcdCA} {
+	for _, name := range sharedAuthorities() {
 		pair := m.PKI.Pairs[name]
 		key, err := pair.KeyPEM()
 		if err != nil {
 			return nil, err
 		}
-		name = strings.ReplaceAll(name, "/", "-")
+		name = uploadedName(name)
 		files[name+".crt"], files[name+".key"] = pair.ChainPEM(), key
 	}
 	return files, nil

@@ -49,6 +49,10 @@ func (w *waiter) wait(ctx context.Context, since time.Time) error {
 		if err == nil {
 			return nil
 		}
+		var certain final
+		if errors.As(err, &certain) {
+			return v.unhealthy(err)
+		}
 		v.because(ctx, err)
 		if fatal := v.watch(ctx); fatal != nil {
 			return fatal

@@ -24,15 +24,23 @@ func newJoinCommand() *cobra.Command {
 	var c joinCommand
 	cmd := &cobra.Command{
 		Use:   "join [HOST:PORT]",
-		Short: "Join this machine to a cluster as a worker",
-		Long: `join makes this machine a worker of the cluster whose apiserver answers at HOST:PORT. The cluster is
-trusted by the token that signed its description and by the hash of its CA; the kubelet's certificate
-is asked for before the kubelet starts. Run again after an interruption it goes on; run again on a
+		Short: "Join this machine to a cluster, as a worker or as a further master",
+		Long: `join makes this machine a worker of the cluster whose apiserver answers at HOST:PORT, or with
+--control-plane a further master of it. The cluster is trusted by the token that signed its
+description and by the hash of its CA. Run again after an interruption it goes on; run again on a
 node that has joined it changes nothing.
 
-The phases, in order:
-` + phaseList(phases.Join()),
+A master needs what all masters share, the certificate authorities and sa.key: uploaded and sealed
+(--certificate-key), or copied to this machine before. Its etcd member joins as a learner and gets its
+vote when its log has caught up, before the apiserver needs it; several masters that join at once queue
+for that part by themselves.
+
+The phases of a worker, in order:
+` + phaseList(phases.Join()) + `
+The phases of a master:
+` + phaseList(phases.JoinMaster()),
 		Example: `  tripod join 10.0.0.1:6443 --token TOKEN --discovery-token-ca-cert-hash sha256:HASH
+  tripod join 10.0.0.1:6443 --token TOKEN --discovery-token-ca-cert-hash sha256:HASH --control-plane --certificate-key KEY
   tripod join --discovery-file cluster.conf
   tripod join --config worker.yaml --dry-run   # what would be done`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -60,10 +68,11 @@ func (c *joinCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return &inputError{err}
 	}
-	if c.overrides.ControlPlane || cfg.Join.ControlPlane != nil {
-		return &inputError{fmt.Errorf("--control-plane (controlPlane of JoinConfiguration) is not supported: joining masters is not in this version\nhint: without it, the machine joins as a worker")}
+	all := phases.Join()
+	if cfg.Join.ControlPlane != nil {
+		all = phases.JoinMaster()
 	}
-	list, unknown := phases.Without(phases.Join(), cfg.Node.SkipPhases)
+	list, unknown := phases.Without(all, cfg.Node.SkipPhases)
 	if unknown = unknownPhases(unknown, joinPhasesOfKubeadm()); len(unknown) > 0 {
 		return &inputError{fmt.Errorf("--skip-phases: no phase is called %s\nhint: %s --help lists them", strings.Join(unknown, " or "), cmd.CommandPath())}
 	}
@@ -96,8 +105,11 @@ func (c *joinCommand) join(cmd *cobra.Command, cfg config.Config, list []phases.
 		return err
 	}
 	durations(c.show.to, ended, took)
-	if proved(ended, "kubelet-wait-bootstrap") {
+	switch {
+	case proved(ended, "kubelet-wait-bootstrap"):
 		fmt.Fprintf(c.show.to, "\nThis node has joined the cluster. On a master, kubectl get nodes shows it.\n")
+	case proved(ended, "wait-control-plane"):
+		fmt.Fprintf(c.show.to, "\nThis master has joined the cluster. To use it:\n  export KUBECONFIG=%s/admin.conf\n  kubectl get nodes\n", cfg.Paths.Kubernetes)
 	}
 	return nil
 }

@@ -89,10 +89,19 @@ func (c *Client) Delete(ctx context.Context, like *unstructured.Unstructured) er
 
 // List reads the objects of a kind in a namespace ("" for all), those that the field selector ("" for all) means.
 func (c *Client) List(ctx context.Context, kind schema.GroupVersionKind, namespace, fields string) ([]unstructured.Unstructured, error) {
+	return c.list(ctx, kind, namespace, metav1.ListOptions{FieldSelector: fields})
+}
+
+// ListLabelled reads the objects of a kind in a namespace that have the labels (a selector).
+func (c *Client) ListLabelled(ctx context.Context, kind schema.GroupVersionKind, namespace, labels string) ([]unstructured.Unstructured, error) {
+	return c.list(ctx, kind, namespace, metav1.ListOptions{LabelSelector: labels})
+}
+
+func (c *Client) list(ctx context.Context, kind schema.GroupVersionKind, namespace string, o metav1.ListOptions) ([]unstructured.Unstructured, error) {
 	var like unstructured.Unstructured
 	like.SetGroupVersionKind(kind)
 	like.SetNamespace(namespace)
-	list, err := c.at(&like).List(ctx, metav1.ListOptions{FieldSelector: fields})
+	list, err := c.at(&like).List(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -25,15 +25,32 @@ func Load(data []byte, source string, o Overrides, m Machine) (Config, []string,
 	return f.complete(o, m)
 }
 
-// LoadJoin is Load for join: it reads a JoinConfiguration and sets all other documents aside.
-// What the cluster has to say is missing until OfCluster.
+// LoadJoin is Load for join: it reads a JoinConfiguration and sets all other documents aside, but for what a further
+// master claims of its cluster. What the cluster has to say is missing until OfCluster.
 func LoadJoin(data []byte, source string, o JoinOverrides, m Machine) (Config, []string, error) {
 	if source != "" {
 		o.ConfigFile = source
 	}
 	f := open(data, source, joinReading())
 	f.complaints = append(f.complaints, o.check(source)...)
-	return f.complete(o, m)
+	c, warnings, err := f.complete(o, m)
+	if c.Join.ControlPlane != nil {
+		c.Join.Claimed = claimed(data, source)
+	}
+	return c, warnings, err
+}
+
+// claimed is the ClusterConfiguration in a file that is not there for it: one that can't be read claims nothing.
+func claimed(data []byte, source string) *ClusterConfiguration {
+	what := reading{needs: []string{"ClusterConfiguration"}}
+	if source == "" {
+		return nil
+	}
+	f := read(data, source, what)
+	if len(f.complaints) > 0 || !f.holds(what.needs) {
+		return nil
+	}
+	return &f.config.Cluster
 }
 
 func open(data []byte, source string, what reading) file {

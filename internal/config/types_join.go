@@ -16,6 +16,10 @@ type JoinConfiguration struct {
 	SkipPhases   []string          `json:"skipPhases,omitempty"`
 	Patches      *Patches          `json:"patches,omitempty"`
 	Timeouts     *Timeouts         `json:"timeouts,omitempty" since:"v1beta4"`
+
+	// Claimed is the ClusterConfiguration of the same file, as it was written: what a further master takes its cluster to
+	// be. Nil if there is none, or for a worker.
+	Claimed *ClusterConfiguration `json:"-"`
 }
 
 // Discovery is how the cluster is found and trusted: by a token or by a kubeconfig, never by both.

@@ -69,6 +69,8 @@ type Found struct {
 	Server string
 	// CA are its authorities, as PEM.
 	CA []byte
+	// Skew is how far this machine's clock is ahead of the apiserver's, within a second or two; 0 if that tells no time.
+	Skew time.Duration
 	// Kubeconfig has server, CA and the credentials to join with. It is a secret.
 	Kubeconfig []byte
 }
@@ -150,7 +152,7 @@ func (i *inquiry) overdue() bool {
 }
 
 // found is the cluster with the credentials of user.
-func found(cluster *api.Cluster, user *api.AuthInfo) (Found, error) {
+func (i *inquiry) found(cluster *api.Cluster, user *api.AuthInfo) (Found, error) {
 	const name = "bootstrap"
 	data, err := clientcmd.Write(api.Config{
 		Clusters:       map[string]*api.Cluster{name: cluster},
@@ -158,5 +160,9 @@ func found(cluster *api.Cluster, user *api.AuthInfo) (Found, error) {
 		Contexts:       map[string]*api.Context{name: {Cluster: name, AuthInfo: name}},
 		CurrentContext: name,
 	})
-	return Found{Server: cluster.Server, CA: cluster.CertificateAuthorityData, Kubeconfig: data}, err
+	f := Found{Server: cluster.Server, CA: cluster.CertificateAuthorityData, Kubeconfig: data}
+	if !i.date.IsZero() {
+		f.Skew = i.at.Sub(i.date)
+	}
+	return f, err
 }

@@ -41,7 +41,7 @@ func (i *inquiry) byFile(ctx context.Context) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	return found(cluster, user)
+	return i.found(cluster, user)
 }
 
 // refresh takes the CA from cluster-info, if there is one: the file may be older than the CA's last change.

@@ -29,7 +29,7 @@ func (i *inquiry) byToken(ctx context.Context) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	return found(cluster, &api.AuthInfo{Token: cmp.Or(i.TLSToken, i.Token).String()})
+	return i.found(cluster, &api.AuthInfo{Token: cmp.Or(i.TLSToken, i.Token).String()})
 }
 
 func (i *inquiry) server() string { return "https://" + i.Endpoint }

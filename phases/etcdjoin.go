@@ -1,0 +1,284 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tripod.dev/tripod/internal/etcd"
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+)
+
+// stuckAfter is how long a learner that somebody else's killed join has left behind may go without progress until it is
+// taken out: etcd has room for one learner at a time.
+const stuckAfter = 10 * time.Second
+
+// peerURL is where the other members reach this master's.
+func (m Master) peerURL() string { return etcdURL(m.Advertise.Addr(), etcdPeerPort) }
+
+// self is the member that this machine is: the one that it remembers, or one at its address that was added and never
+// ran, or that has run here.
+func (m Master) self() (etcd.Peer, bool) {
+	if m.Membership != (Membership{}) && m.Membership.Cluster == etcd.FormatID(m.Etcd.ID) {
+		for _, p := range m.Etcd.Members {
+			if etcd.FormatID(p.ID) == m.Membership.Member {
+				return p, true
+			}
+		}
+	}
+	p, there := m.Etcd.ByPeerURL(m.peerURL())
+	return p, there && (!p.Started() || p.Name == m.Node.Registration.Name && m.hasData() && m.Membership == Membership{})
+}
+
+// others are the members that this machine is not.
+func (m Master) others() []etcd.Peer {
+	self, there := m.self()
+	return slices.DeleteFunc(slices.Clone(m.Etcd.Members), func(p etcd.Peer) bool { return there && p.ID == self.ID })
+}
+
+// namesakes are members that are not this machine's and have its name or its address.
+func (m Master) namesakes() []etcd.Peer {
+	return slices.DeleteFunc(m.others(), func(p etcd.Peer) bool {
+		return p.Name != m.Node.Registration.Name && !slices.Contains(p.PeerURLs, m.peerURL())
+	})
+}
+
+// makeRoom wants nobody in the way of this machine's member: what it was itself before its disk was lost, a learner that
+// another's killed join has left, and the data of a member that was removed.
+func makeRoom(m Master) ([]Change, error) {
+	if _, there := m.self(); there {
+		return nil, nil
+	}
+	var changes []Change
+	for _, p := range m.namesakes() {
+		changes = append(changes, m.removeMember(p))
+	}
+	for _, p := range m.Etcd.Learners() {
+		if !slices.ContainsFunc(m.namesakes(), func(n etcd.Peer) bool { return n.ID == p.ID }) {
+			changes = append(changes, m.settle(p))
+		}
+	}
+	if m.removed() && (m.hasData() || len(m.Manifests["etcd.yaml"]) > 0) {
+		changes = append(changes, m.clearData())
+	}
+	return changes, nil
+}
+
+// removeMember takes a member out that is dead; its quorum is counted right before.
+func (m Master) removeMember(p etcd.Peer) Change {
+	return Change{Verb: "remove", What: fmt.Sprintf("the dead etcd member %s (%s)", p, etcd.FormatID(p.ID)),
+		do: func(ctx context.Context, s Site) error {
+			if p.Err == nil {
+				return fmt.Errorf("it is alive\nhint: give this machine another name and address, or take that one down first")
+			}
+			if err := m.Etcd.MayRemove(p.ID); err != nil {
+				return err
+			}
+			return m.asVoters(func(v *etcd.Voters) error { return v.Remove(ctx, p.ID) })
+		}}
+}
+
+// settle promotes a learner that was left behind and has caught up, and takes out one that makes no progress.
+func (m Master) settle(p etcd.Peer) Change {
+	return Change{Verb: "settle", What: fmt.Sprintf("the learner %s, whose join has ended", p), do: func(ctx context.Context, s Site) error {
+		return m.asVoters(func(v *etcd.Voters) error { return m.settling(ctx, s, v, p) })
+	}}
+}
+
+func (m Master) settling(ctx context.Context, s Site, v *etcd.Voters, p etcd.Peer) error {
+	progress := time.Now()
+	for {
+		now, err := m.survey(ctx)
+		if err != nil {
+			return err
+		}
+		learner, there := now.ByID(p.ID)
+		if !there || !learner.Learner {
+			return nil
+		}
+		if learner.Err == nil && now.MayPromote(p.ID) == nil {
+			if err := v.Promote(ctx, p.ID); !errors.Is(err, etcd.ErrBehind) {
+				return err
+			}
+		}
+		if learner.RaftIndex > p.RaftIndex {
+			progress, p = time.Now(), learner
+		}
+		if time.Since(progress) > stuckAfter {
+			return v.Remove(ctx, p.ID)
+		}
+		s.tell(fmt.Sprintf("the learner %s, whose join has ended, may still catch up; it is taken out after %s without progress", p, stuckAfter))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// clearData ends what runs of a member that the cluster has removed, and removes what it has left.
+func (m Master) clearData() Change {
+	return Change{Verb: "clear", What: m.Paths.EtcdData + " of the removed member " + m.Membership.Member, do: func(ctx context.Context, s Site) error {
+		if err := s.Host.Remove(manifestPath(m, "etcd")); err != nil {
+			return err
+		}
+		if err := s.ended(ctx, "etcd"); err != nil {
+			return err
+		}
+		entries, err := s.Host.List(m.Paths.EtcdData)
+		if err != nil {
+			return err
+		}
+		for _, name := range entries {
+			if err := os.RemoveAll(s.Host.Path(filepath.Join(m.Paths.EtcdData, name))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// ended waits until nothing runs of a component whose manifest has been taken away.
+func (s Site) ended(ctx context.Context, component string) error {
+	if s.Kubelet != nil {
+		return s.Kubelet.Forget(ctx, component)
+	}
+	for {
+		now, err := s.Runner.Pod(ctx, component)
+		if err != nil && s.Runner.Alive(ctx) != nil {
+			return nil // nobody runs pods here
+		}
+		if err == nil && now.State != host.Started {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(probeEvery):
+		}
+	}
+}
+
+// asVoters has the healthy voters do something.
+func (m Master) asVoters(do func(*etcd.Voters) error) error {
+	voters, err := m.Etcd.Connect(m.trust()["etcd"])
+	if err != nil {
+		return err
+	}
+	defer voters.Close()
+	return do(voters)
+}
+
+// joinAsLearner wants this machine among etcd's members, as a learner if it is not one of them yet, and its etcd.
+func joinAsLearner(m Master) ([]Change, error) {
+	var changes []Change
+	self, there := m.self()
+	switch {
+	case !there:
+		changes = append(changes, m.addLearner())
+	case membership(m.Etcd.ID, self.ID) != m.Membership:
+		file, err := membership(m.Etcd.ID, self.ID).file(m.Config)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, Change{Verb: "remember", What: "which etcd member this is", Files: []host.File{file}})
+	}
+	manifest, err := etcdManifest(m)
+	return append(changes, manifest...), err
+}
+
+func (m Master) addLearner() Change {
+	return Change{Verb: "add", What: "a learner at " + m.peerURL() + " to etcd", do: func(ctx context.Context, s Site) error {
+		if err := m.Etcd.MayAdd(); err != nil {
+			return err
+		}
+		return m.asVoters(func(v *etcd.Voters) error {
+			id, err := v.Add(ctx, m.peerURL())
+			if err != nil {
+				return err
+			}
+			host.Killpoint("member added")
+			return m.remember(ctx, s, membership(m.Etcd.ID, id))
+		})
+	}}
+}
+
+// promote wants this machine's member to have a vote.
+func promote(m Master) ([]Change, error) {
+	self, there := m.self()
+	if there && !self.Learner {
+		return nil, nil
+	}
+	return []Change{{Verb: "promote", What: "the learner at " + m.peerURL(), do: func(ctx context.Context, s Site) error {
+		if err := m.Etcd.MayPromote(self.ID); err != nil {
+			return err
+		}
+		ctx, stop := context.WithTimeout(ctx, m.Health)
+		defer stop()
+		return m.asVoters(func(v *etcd.Voters) error { return m.promoting(ctx, s, v, self.ID) })
+	}}}, nil
+}
+
+func (m Master) promoting(ctx context.Context, s Site, v *etcd.Voters, id uint64) error {
+	for {
+		err := v.Promote(ctx, id)
+		if !errors.Is(err, etcd.ErrBehind) {
+			return err
+		}
+		s.tell(err.Error())
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(probeEvery):
+		}
+	}
+}
+
+// proveLearner wants the member to run, and its log to reach as far as the leader's did when this join began. It refuses
+// linearizable reads as long as it has no vote.
+func proveLearner(ctx context.Context, p *Prober) error {
+	return p.attempt(ctx, "etcd", func() error {
+		return p.ask(ctx, func(member *etcd.Member) error {
+			status, err := member.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if goal := p.master.logged(); status.RaftAppliedIndex < goal {
+				return fmt.Errorf("the etcd member catches up: %d of %d entries of the log", status.RaftAppliedIndex, goal)
+			}
+			return nil
+		})
+	})
+}
+
+// logged is how far the leader's log reached when the facts were read.
+func (m Master) logged() uint64 {
+	var most uint64
+	for _, p := range m.Etcd.Voters() {
+		most = max(most, p.RaftIndex)
+	}
+	return most
+}
+
+// initialCluster is by what this master's member finds the others when it starts for the first time. Afterwards etcd
+// knows better, and what the manifest says stays as it is: a member whose data vanish must not begin a cluster of its own.
+func (m Master) initialCluster() (members string, existing bool) {
+	own := m.Node.Registration.Name + "=" + m.peerURL()
+	self, there := m.self()
+	first := len(m.Etcd.Members) == 0
+	earlier := manifests.ManifestFlags(m.Manifests["etcd.yaml"])
+	kept := earlier["initial-cluster"]
+	switch {
+	case slices.Contains(strings.Split(kept, ","), own) && (first || there && self.Started()):
+		return kept, earlier["initial-cluster-state"] == "existing"
+	case first:
+		return own, false
+	}
+	return m.Etcd.InitialCluster(m.Node.Registration.Name, m.peerURL()), true
+}

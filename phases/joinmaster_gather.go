@@ -1,0 +1,156 @@
+package phases
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"tripod.dev/tripod/internal/cluster"
+	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/etcd"
+	"tripod.dev/tripod/internal/host"
+)
+
+// advertised is where a master's mirror pod says that its etcd is reached.
+const advertised = "kubeadm.kubernetes.io/etcd.advertise-client-urls"
+
+// gatherMaster reads the facts of a machine that joins as a master: the cluster, what masters share, and etcd's members.
+func gatherMaster(ctx context.Context, s Site, c config.Config, tell func(string)) (Master, error) {
+	f := Facts{Now: host.Now(), Rootless: s.Kubelet == nil, ProxyEnv: proxyEnv(os.Environ())}
+	entries, err := s.Host.ReadJournal(journalPath(c))
+	if err != nil {
+		return Master{}, err
+	}
+	f.Journaled, f.entries = len(entries) > 0, len(entries)
+	found, err := reach(ctx, c, eachOnce(tell))
+	if err != nil {
+		return Master{}, err
+	}
+	f.Joining = &found.Joining
+	m := Master{Config: found.config, Facts: f}
+	if err := m.readLocal(ctx, s, found.uploaded); err != nil {
+		return Master{}, err
+	}
+	return m, m.readMembers(ctx, s)
+}
+
+// readLocal reads what is on this machine, and draws what is missing.
+func (m *Master) readLocal(ctx context.Context, s Site, uploaded *unstructured.Unstructured) error {
+	var err error
+	if m.Membership, err = readMembership(s.Host, m.Config); err != nil {
+		return err
+	}
+	if err := m.read(s.Host, m.Config); err != nil {
+		return err
+	}
+	disk, err := diskPKI(s.Host, m.Config, m.Files)
+	if err != nil {
+		return err
+	}
+	if disk, err = disk.withShared(m.Config, uploaded); err != nil {
+		return err
+	}
+	var all errgroup.Group
+	all.Go(func() (err error) { m.PKI, err = gatherPKI(m.Config, disk, m.Now); return err })
+	all.Go(func() (err error) { m.Survey, err = s.Host.Survey(ctx, ask(m.Config, m.Rootless)); return err })
+	all.Go(func() error { m.Running, m.Alive = running(ctx, s.Runner); return nil })
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	m.Objects = map[string]*unstructured.Unstructured{}
+	if m.Joining.Node != nil {
+		m.Objects[objectKey(m.Joining.Node)] = m.Joining.Node
+	}
+	if err := sameCA(m.Joining.Found.CA, m.PKI.Pairs[clusterCA]); err != nil {
+		return err
+	}
+	return m.identity()
+}
+
+// identity is the kubelet's: as the first master's where the CA's key is, as a worker's where it is not.
+func (m *Master) identity() error {
+	if m.bootstraps() {
+		return m.identify()
+	}
+	if old := m.PKI.Pairs[kubeletConf]; string(m.Files[kubeletClientPath(m.Config)].Data) == string(m.PKI.KubeletClient) {
+		m.Joining.Client = old
+	}
+	return nil
+}
+
+// readMembers finds the masters that there are, and asks their etcd members how they are.
+func (m *Master) readMembers(ctx context.Context, s Site) error {
+	peers := s.Peers
+	if peers == nil {
+		if err := m.readMasters(ctx); err != nil {
+			return err
+		}
+		peers = m.Joining.etcdURLs()
+	}
+	var err error
+	m.Etcd, err = etcd.Survey(ctx, peers, m.trust()["etcd"])
+	var stranger x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &stranger):
+		cert, _ := pairPaths(m.Config, etcdCA)
+		return &PreflightError{finding{id: "EtcdCA", problem: fmt.Sprintf("%s is not the authority of the cluster's etcd: %v", cert, err), hint: "copy it from a master of this cluster"}}
+	case err != nil:
+		return &PreflightError{finding{id: "EtcdMembers", problem: fmt.Sprintf("no etcd member answers at %s: %v", strings.Join(peers, ", "), err),
+			hint: "ports 2379 and 2380 of the masters have to be reachable from here"}}
+	}
+	return nil
+}
+
+// readMasters reads the pods of the masters that there are, as an administrator, whom the CA's key makes us.
+func (m *Master) readMasters(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, m.APICall)
+	defer stop()
+	client, err := cluster.FromKubeconfig(m.PKI.Kubeconfigs[adminConf], m.Joining.Found.Server)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return cluster.Insist(ctx, nil, func(ctx context.Context) error {
+		pods, err := client.ListLabelled(ctx, corev1.SchemeGroupVersion.WithKind("Pod"), "kube-system", "tier=control-plane")
+		if err != nil {
+			return fmt.Errorf("reading the pods of the other masters: %w", err)
+		}
+		m.Joining.masters, err = parsePods(pods)
+		return err
+	})
+}
+
+func parsePods(objects []unstructured.Unstructured) ([]corev1.Pod, error) {
+	pods := make([]corev1.Pod, len(objects))
+	for i := range objects {
+		data, err := objects[i].MarshalJSON()
+		if err == nil {
+			err = json.Unmarshal(data, &pods[i])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading pod %s: %w", objects[i].GetName(), err)
+		}
+	}
+	return pods, nil
+}
+
+// etcdURLs are where the masters' pods say that their etcd is reached.
+func (j *Joining) etcdURLs() []string {
+	var urls []string
+	for _, pod := range j.masters {
+		if url := pod.Annotations[advertised]; url != "" {
+			urls = append(urls, strings.Split(url, ",")...)
+		}
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
+}
