@@ -240,23 +240,6 @@ func (m Master) promoting(ctx context.Context, s Site, v *etcd.Voters, id uint64
 	}
 }
 
-// proveLearner wants the member to run, and its log to reach as far as the leader's did when this join began. It refuses
-// linearizable reads as long as it has no vote.
-func proveLearner(ctx context.Context, p *Prober) error {
-	return p.attempt(ctx, "etcd", func() error {
-		return p.ask(ctx, func(member *etcd.Member) error {
-			status, err := member.Status(ctx)
-			if err != nil {
-				return err
-			}
-			if goal := p.master.logged(); status.RaftAppliedIndex < goal {
-				return fmt.Errorf("the etcd member catches up: %d of %d entries of the log", status.RaftAppliedIndex, goal)
-			}
-			return nil
-		})
-	})
-}
-
 // logged is how far the leader's log reached when the facts were read.
 func (m Master) logged() uint64 {
 	var most uint64

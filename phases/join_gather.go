@@ -37,6 +37,8 @@ type Joining struct {
 
 	// masters are the pods of the masters that there are; nil on a worker, and where the caller knows them.
 	masters []corev1.Pod
+	// etcds are client URLs of their etcd members.
+	etcds []string
 	// api is the cluster's, by those credentials; own by the kubelet's own, once it has them.
 	api *cluster.Client
 	own func() (*cluster.Client, error)

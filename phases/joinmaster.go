@@ -22,7 +22,7 @@ func JoinMaster() []Phase {
 		{Name: "etcd-join/room", About: "take out what stands in the place of this master's member: one that died, a learner left behind",
 			Want: makeRoom, Locked: true},
 		{Name: "etcd-join/learner", About: "this master's etcd member, as a learner", Want: joinAsLearner, Locked: true,
-			Proof: Proof{Component: "etcd", Attempt: proveLearner, Of: "etcd, as a learner"}},
+			Proof: Proof{Component: "etcd", Attempt: proveLearner, Nudge: startAgain, Patience: muteFor}},
 		{Name: "etcd-join/promote", About: "its vote, once its log has caught up", Want: promote, Locked: true,
 			Proof: Proof{Component: "etcd", Attempt: proveEtcd}},
 		{Name: "control-plane/controller-manager", About: "kube-controller-manager", Want: controllerManagerManifest,

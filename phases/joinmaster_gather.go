@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"tripod.dev/tripod/internal/cluster"
@@ -94,7 +96,7 @@ func (m *Master) readMembers(ctx context.Context, s Site) error {
 		if err := m.readMasters(ctx); err != nil {
 			return err
 		}
-		peers = m.Joining.etcdURLs()
+		peers = m.Joining.etcds
 	}
 	var err error
 	m.Etcd, err = etcd.Survey(ctx, peers, m.trust()["etcd"])
@@ -124,9 +126,44 @@ func (m *Master) readMasters(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading the pods of the other masters: %w", err)
 		}
-		m.Joining.masters, err = parsePods(pods)
+		if m.Joining.masters, err = parsePods(pods); err != nil {
+			return err
+		}
+		if m.Joining.etcds, err = etcdURLs(ctx, client, m.Joining.masters); err == nil && len(m.Joining.etcds) == 0 {
+			err = cluster.Soon{Err: errors.New("the cluster does not show its masters yet, neither their pods nor the endpoints of the kubernetes Service")}
+		}
 		return err
 	})
+}
+
+// etcdURLs are where the masters' etcd is reached: their pods say it, as soon as their kubelets have told the API of them;
+// until then, where an apiserver is, there is its etcd.
+func etcdURLs(ctx context.Context, client *cluster.Client, masters []corev1.Pod) ([]string, error) {
+	var urls []string
+	for _, pod := range masters {
+		if url := pod.Annotations[advertised]; url != "" {
+			urls = append(urls, strings.Split(url, ",")...)
+		}
+	}
+	if len(urls) > 0 {
+		return urls, nil
+	}
+	slice, err := client.Get(ctx, cluster.EndpointSlice("default", "kubernetes"))
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the endpoints of the kubernetes Service: %w", err)
+	}
+	endpoints, err := cluster.As[discoveryv1.EndpointSlice](slice)
+	for _, e := range endpoints.Endpoints {
+		for _, text := range e.Addresses {
+			if addr, err := netip.ParseAddr(text); err == nil {
+				urls = append(urls, etcdURL(addr, etcdClientPort))
+			}
+		}
+	}
+	return urls, err
 }
 
 func parsePods(objects []unstructured.Unstructured) ([]corev1.Pod, error) {
@@ -141,16 +178,4 @@ func parsePods(objects []unstructured.Unstructured) ([]corev1.Pod, error) {
 		}
 	}
 	return pods, nil
-}
-
-// etcdURLs are where the masters' pods say that their etcd is reached.
-func (j *Joining) etcdURLs() []string {
-	var urls []string
-	for _, pod := range j.masters {
-		if url := pod.Annotations[advertised]; url != "" {
-			urls = append(urls, strings.Split(url, ",")...)
-		}
-	}
-	slices.Sort(urls)
-	return slices.Compact(urls)
 }

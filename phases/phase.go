@@ -45,6 +45,9 @@ type Proof struct {
 	Of string `json:"of,omitempty"`
 	// Within is the time for it; nil is that of control-plane components.
 	Within func(Master) time.Duration `json:"-"`
+	// Nudge helps along what has given the same reason for Patience, once; what it did is told, "" is nothing.
+	Nudge    func(ctx context.Context, w *waiter, reason error) (done string, err error) `json:"-"`
+	Patience time.Duration                                                               `json:"-"`
 	// Explain adds to the last reason what explains it; nil adds nothing.
 	Explain func(error) error `json:"-"`
 }

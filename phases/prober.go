@@ -22,6 +22,9 @@ import (
 // answerWithin is the time that a component has for one answer.
 const answerWithin = 2 * time.Second
 
+// answerLimit is more than any answer is long: the metrics have some hundred kilobytes.
+const answerLimit = 4 << 20
+
 // A Prober asks the components of one master for their health. It keeps its connections from one attempt to
 // the next, and the last reason that a component gave. Several attempts may go on at once.
 type Prober struct {
@@ -77,23 +80,29 @@ func (p *Prober) attempt(ctx context.Context, component string, ask func() error
 
 // get is nil if the component answers the URL with 200, otherwise the error holds the checks that it says have failed.
 func (p *Prober) get(ctx context.Context, component, address string) error {
+	_, err := p.body(ctx, component, address)
+	return err
+}
+
+// body is what the component answers with 200.
+func (p *Prober) body(ctx context.Context, component, address string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	response, err := p.clients[component].Do(request)
 	if err != nil {
-		return unanswered(address, err)
+		return nil, unanswered(address, err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
 	if err != nil {
-		return unanswered(address, err)
+		return nil, unanswered(address, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s%s", address, response.Status, failedChecks(body))
+		return nil, fmt.Errorf("%s answers %s%s", address, response.Status, failedChecks(body))
 	}
-	return nil
+	return body, nil
 }
 
 // unanswered tells why there was no answer, without the words that net/http puts around the reason.

@@ -30,6 +30,9 @@ type vigil struct {
 	ends   int        // how many did
 	told   *host.Exit // the last end that was told
 	last   error      // the last reason why not
+	same   time.Time  // since when that has been the reason
+	nudged bool       // what could be done has been done
+	ours   *host.Exit // the end that it brought about, which is no crash
 }
 
 // wait attempts the step's proof until it holds, and says why it does not. It gives up when the time
@@ -54,6 +57,9 @@ func (w *waiter) wait(ctx context.Context, since time.Time) error {
 			return v.unhealthy(err)
 		}
 		v.because(ctx, err)
+		if err := v.nudge(ctx); err != nil {
+			v.because(ctx, err)
+		}
 		if fatal := v.watch(ctx); fatal != nil {
 			return fatal
 		}
@@ -63,6 +69,20 @@ func (w *waiter) wait(ctx context.Context, since time.Time) error {
 		case <-time.After(probeEvery):
 		}
 	}
+}
+
+// nudge helps along what waits for the same too long.
+func (v *vigil) nudge(ctx context.Context) error {
+	proof := v.step.Proof
+	if proof.Nudge == nil || v.nudged || time.Since(v.same) < proof.Patience {
+		return nil
+	}
+	done, err := proof.Nudge(ctx, v.waiter, v.last)
+	if done != "" {
+		v.nudged = true
+		v.tell(Waiting, done)
+	}
+	return err
 }
 
 // attempt asks once: the component is healthy, and what answers is the revision that was written.
@@ -131,6 +151,10 @@ func (v *vigil) ended(now host.Running) error {
 	if want, err := v.wanted(); err != nil || now.Revision != want {
 		return nil // the end of what makes room for the new one
 	}
+	if v.nudged && (v.ours == nil || exit.At.Equal(v.ours.At)) {
+		v.ours = exit
+		return nil
+	}
 	v.told = exit
 	v.tell(Crashed, crash(v.step.Proof.Component, *exit))
 	if !counts {
@@ -169,6 +193,9 @@ func (v *vigil) unhealthy(reason error) error {
 func (v *vigil) because(ctx context.Context, err error) {
 	if ctx.Err() != nil && v.last != nil {
 		return
+	}
+	if v.last == nil || v.last.Error() != err.Error() {
+		v.same = time.Now()
 	}
 	v.last = err
 	if reason := err.Error(); !slices.Contains(v.reasons[:], reason) && ctx.Err() == nil {

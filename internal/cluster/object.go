@@ -50,6 +50,11 @@ func ConfigMap(namespace, name string) *unstructured.Unstructured {
 // Node names a Node, for Get and Delete.
 func Node(name string) *unstructured.Unstructured { return named("v1", "Node", "", name) }
 
+// EndpointSlice names an EndpointSlice, for Get.
+func EndpointSlice(namespace, name string) *unstructured.Unstructured {
+	return named("discovery.k8s.io/v1", "EndpointSlice", namespace, name)
+}
+
 // IPAddress names what keeps an address for a Service, for Get and Delete.
 func IPAddress(address string) *unstructured.Unstructured {
 	return named("networking.k8s.io/v1", "IPAddress", "", address)

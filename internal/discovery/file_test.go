@@ -21,7 +21,7 @@ import (
 // kubeconfigOf is a discovery file for the server.
 func kubeconfigOf(t *testing.T, s *httptest.Server, ca []byte, user *api.AuthInfo) []byte {
 	t.Helper()
-	f, err := found(&api.Cluster{Server: s.URL, CertificateAuthorityData: ca}, user)
+	f, err := new(inquiry).found(&api.Cluster{Server: s.URL, CertificateAuthorityData: ca}, user)
 	if err != nil {
 		t.Fatal(err)
 	}
