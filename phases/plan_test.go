@@ -57,7 +57,7 @@ func TestPlanOfAnEmptyMachine(t *testing.T) {
 	for _, s := range steps {
 		got = append(got, s.Phase)
 	}
-	want := []string{"preflight", "certs", "kubeconfig", "kubelet-start", "etcd/local", "control-plane/controller-manager",
+	want := []string{"preflight", "certs", "kubeconfig", "kubelet-start", "etcd/local", "etcd", "control-plane/controller-manager",
 		"control-plane/apiserver", "upload-config", "upload-certs", "bootstrap-token", "addon", "control-plane/scheduler",
 		"mark-control-plane", "kubelet-finalize", "wait-control-plane", "show-join-command"}
 	if diff := cmp.Diff(want, got); diff != "" {

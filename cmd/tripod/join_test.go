@@ -38,11 +38,11 @@ func TestJoinRefuses(t *testing.T) {
 	t.Parallel()
 	const good = "join 10.0.0.1:6443 --token abcdef.0123456789abcdef --discovery-token-unsafe-skip-ca-verification "
 	for line, want := range map[string]string{
-		"join a:1 abcdef.s3cr3ts3cr3ts3cr": "join takes one HOST:PORT",
-		good + "--control-plane":           "joining masters is not in this version",
-		good + "--write-to=x":              "--write-to goes with --dry-run",
-		good + "--skip-phases=nope":        "no phase is called nope",
-		good + "-o xml":                    "--output=xml",
+		"join a:1 abcdef.s3cr3ts3cr3ts3cr":               "join takes one HOST:PORT",
+		good + "--control-plane --certificate-key=short": "controlPlane.certificateKey",
+		good + "--write-to=x":                            "--write-to goes with --dry-run",
+		good + "--skip-phases=nope":                      "no phase is called nope",
+		good + "-o xml":                                  "--output=xml",
 	} {
 		out, errs, code := tripod(t, strings.Fields(line)...)
 		if code != exitInput || out != "" || !strings.Contains(errs, want) || strings.Contains(errs, "s3cr3t") {

@@ -109,7 +109,7 @@ func (l *live) usable(t *testing.T, f Found) {
 }
 
 func (l *live) file(t *testing.T) string {
-	f, err := found(&api.Cluster{Server: "https://" + l.endpoint, CertificateAuthorityData: l.pki["ca"].CertPEM()}, &api.AuthInfo{})
+	f, err := new(inquiry).found(&api.Cluster{Server: "https://" + l.endpoint, CertificateAuthorityData: l.pki["ca"].CertPEM()}, &api.AuthInfo{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func (l *live) issue(t *testing.T) {
 	l.write(t, "ca.crt", pairs["ca"].CertPEM())
 	l.write(t, "server.crt", pairs["server"].CertPEM())
 	l.write(t, "server.key", keyPEM(t, pairs["server"]))
-	f, err := found(&api.Cluster{Server: "https://" + l.endpoint, CertificateAuthorityData: pairs["ca"].CertPEM()},
+	f, err := new(inquiry).found(&api.Cluster{Server: "https://" + l.endpoint, CertificateAuthorityData: pairs["ca"].CertPEM()},
 		&api.AuthInfo{ClientCertificateData: pairs["admin"].CertPEM(), ClientKeyData: keyPEM(t, pairs["admin"])})
 	if err != nil {
 		t.Fatal(err)
