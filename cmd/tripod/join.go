@@ -141,7 +141,7 @@ func discoveryExit(kind discovery.Kind) int {
 	switch kind {
 	case discovery.BadToken, discovery.BadCA, discovery.BadFile:
 		return exitInput
-	case discovery.BadClock:
+	case discovery.BadClock, discovery.NoEtcd:
 		return exitPreflight
 	}
 	return exitFailed

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -45,7 +46,7 @@ func (i *inquiry) info(ctx context.Context, c *http.Client) (map[string]string, 
 	address := i.server() + "/api/v1/namespaces/" + bootstrap.InfoNamespace + "/configmaps/" + bootstrap.InfoName
 	status, body, err := i.get(ctx, c, address, "")
 	if err != nil {
-		return nil, err
+		return nil, i.unwell(ctx, err)
 	}
 	var object struct {
 		Data map[string]string `json:"data"`
@@ -60,7 +61,33 @@ func (i *inquiry) info(ctx context.Context, c *http.Client) (map[string]string, 
 	if status < http.StatusInternalServerError && i.overdue() {
 		return nil, &Error{Unsigned, fmt.Errorf("%w\nhint: on a master, tripod init phase bootstrap-token makes it", reason)}
 	}
+	if status >= http.StatusInternalServerError {
+		return nil, i.unwell(ctx, reason)
+	}
 	return nil, reason
+}
+
+// unwell looks at what is behind an answer that does not come: an apiserver whose etcd has lost its quorum says so, and
+// can't say anything else. Any other reason stays what it is.
+func (i *inquiry) unwell(ctx context.Context, reason error) error {
+	var certain *Error
+	if errors.As(reason, &certain) || ctx.Err() != nil {
+		return reason
+	}
+	status, body, err := i.get(ctx, i.blind(), i.server()+"/readyz?verbose", "")
+	if err != nil || status == http.StatusOK || !bytes.Contains(body, []byte("[-]etcd failed")) {
+		i.mute = time.Time{}
+		return reason
+	}
+	if i.mute.IsZero() {
+		i.mute = time.Now()
+	}
+	silent := fmt.Errorf("the apiserver at %s answers, and its etcd does not (readyz: [-]etcd failed): it has lost its quorum, or is down", i.Endpoint)
+	if time.Since(i.mute) < etcdPatience {
+		return silent
+	}
+	return &Error{NoEtcd, fmt.Errorf("%w\nhint: bring the dead members back (on a master that lives, tripod etcd member list shows which); "+
+		"if most of them are gone for good, restore a snapshot on one master", silent)}
 }
 
 // authenticates asks, with the token, for what does not matter: 401 says that the cluster does not know it.

@@ -30,6 +30,8 @@ const (
 	BadClock Kind = "clock"
 	// Unreachable is a cluster that has not answered.
 	Unreachable Kind = "unreachable"
+	// NoEtcd is a cluster whose etcd does not answer: without a quorum nobody can join.
+	NoEtcd Kind = "etcd"
 	// Unsigned is a cluster that answers, and has no signed cluster-info.
 	Unsigned Kind = "unsigned"
 )
@@ -97,6 +99,8 @@ type inquiry struct {
 	last  error
 	// answered is when the cluster first said what is not enough yet; zero while it has said nothing.
 	answered time.Time
+	// mute is since when its etcd has not answered; zero if it does.
+	mute time.Time
 	// date is the apiserver's clock, and at ours then; zero if it never answered.
 	date, at time.Time
 }
@@ -105,6 +109,8 @@ const (
 	pause = 100 * time.Millisecond
 	// patience is how long a cluster that answers may take to sign cluster-info.
 	patience = 8 * time.Second
+	// etcdPatience is how long an apiserver that answers may be without its etcd, which may be starting again.
+	etcdPatience = 15 * time.Second
 )
 
 // until asks again and again. An error that is an *Error is final.
