@@ -76,8 +76,8 @@ func differ(path string, mine, theirs []byte) error {
 // kindOf is what a certificate or a key is, without what is secret of it.
 func kindOf(data []byte) string { return summary(".pem", data) }
 
-// complete wants all shared files, without which a master would begin a cluster of its own.
-func (d DiskPKI) complete(c config.Config) error {
+// missing are the shared files that are not there.
+func (d DiskPKI) missing(c config.Config) []string {
 	var missing []string
 	for _, name := range sharedAuthorities() {
 		if cert, _ := pairPaths(c, name); d.Pairs[name][0] == nil {
@@ -89,10 +89,16 @@ func (d DiskPKI) complete(c config.Config) error {
 			missing = append(missing, filepath.Join(c.Paths.PKI, name))
 		}
 	}
+	slices.Sort(missing)
+	return missing
+}
+
+// complete wants all shared files, without which a master would begin a cluster of its own.
+func (d DiskPKI) complete(c config.Config) error {
+	missing := d.missing(c)
 	if len(missing) == 0 {
 		return nil
 	}
-	slices.Sort(missing)
 	return &InputError{fmt.Errorf("a further master needs what all masters share, and has no %s\n"+
 		"hint: give the key of the uploaded certificates with --certificate-key (tripod token create --control-plane on a master prints the whole command), or copy the files from a master",
 		strings.Join(missing, ", "))}

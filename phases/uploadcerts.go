@@ -6,15 +6,20 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"tripod.dev/tripod/certs"
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/cluster"
+	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/templates"
 )
 
@@ -64,6 +69,71 @@ func uploadCerts(m Master) ([]Change, error) {
 		c.Diff += fmt.Sprintf("+%s: sealed\n", name)
 	}
 	return []Change{c}, nil
+}
+
+// UploadCertificates does at once what the phase upload-certs does: what masters share on this machine goes to the
+// cluster, sealed with the key (in hex), for those who are to join within two hours.
+func UploadCertificates(ctx context.Context, s Site, c config.Config, client *cluster.Client, certificateKey string) error {
+	key, err := bootstrap.ParseCertificateKey(certificateKey)
+	if err != nil {
+		return &InputError{err}
+	}
+	m := Master{Config: c, Facts: Facts{Now: time.Now(), lifetime: bootstrap.DrawToken()}}
+	if m.PKI, err = readShared(s.Host, c); err != nil {
+		return err
+	}
+	files, err := m.authorities()
+	if err != nil {
+		return err
+	}
+	access, err := parseObjects(templates.UploadCerts())
+	if err != nil {
+		return err
+	}
+	for _, o := range access {
+		err := cluster.Insist(ctx, s.tell, func(ctx context.Context) error {
+			_, err := client.Apply(ctx, o)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("apply %s: %w", objectKey(o), err)
+		}
+	}
+	s.api = func() (*cluster.Client, error) { return client, nil }
+	return uploading(m, key, files)(ctx, s)
+}
+
+// readShared is what masters share, as it lies on this machine.
+func readShared(h *host.Host, c config.Config) (PKI, error) {
+	d := DiskPKI{Pairs: map[string][2][]byte{}}
+	p := PKI{Pairs: map[string]certs.Pair{}}
+	for _, name := range sharedAuthorities() {
+		certPath, keyPath := pairPaths(c, name)
+		cert, key, err := h.ReadPair(certPath, keyPath)
+		if err != nil {
+			return p, err
+		}
+		d.Pairs[name] = [2][]byte{cert, key}
+	}
+	sa := filepath.Join(c.Paths.PKI, "sa")
+	for path, data := range map[string]*[]byte{sa + ".key": &d.SAKey, sa + ".pub": &d.SAPub} {
+		f, _, err := h.Read(path)
+		if err != nil {
+			return p, err
+		}
+		*data = f.Data
+	}
+	if missing := d.missing(c); len(missing) > 0 {
+		return p, &InputError{fmt.Errorf("this machine has no %s\nhint: run it on a master, or name its directory with --cert-dir", strings.Join(missing, ", "))}
+	}
+	var err error
+	for name, files := range d.Pairs {
+		if p.Pairs[name], err = certs.Parse(files[0], files[1]); err != nil {
+			return p, fmt.Errorf("%s: %w", pairLabel(c, name), err)
+		}
+	}
+	p.SA, err = certs.ParseKey(d.SAKey, d.SAPub)
+	return p, err
 }
 
 // authorities are the files that masters share, by their names in the Secret. A key that is not here is empty.

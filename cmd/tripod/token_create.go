@@ -17,6 +17,7 @@ import (
 	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/phases"
 )
 
 // tokenCreate is tripod token create.
@@ -25,7 +26,8 @@ type tokenCreate struct {
 	config, description, certificateKey string
 	ttl                                 time.Duration
 	usages, groups                      []string
-	printJoin                           bool
+	printJoin, controlPlane             bool
+	certDir                             string
 }
 
 func newTokenCreate() *cobra.Command {
@@ -38,7 +40,8 @@ func newTokenCreate() *cobra.Command {
 that a machine joins the cluster with.`,
 		Example: `  tripod token create
   tripod token create --print-join-command --ttl 1h
-  tripod token create --print-join-command --certificate-key "$KEY"   # the command of a master`,
+  tripod token create --control-plane   # the command of a further master, with a fresh certificate key
+  tripod token create --print-join-command --certificate-key "$KEY"   # the same with a key from before`,
 		Args:              tokenArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              c.run,
@@ -52,6 +55,9 @@ that a machine joins the cluster with.`,
 	flags.StringVar(&c.description, "description", "", "`text` for people")
 	flags.BoolVar(&c.printJoin, "print-join-command", false, "print the command that a machine joins with")
 	flags.StringVar(&c.certificateKey, "certificate-key", "", "with --print-join-command: the `key` of init phase upload-certs, for the command of a master")
+	flags.BoolVar(&c.controlPlane, "control-plane", false, "print the command that a further master joins with: what masters share is uploaded, sealed with a fresh certificate key (or that of --certificate-key)")
+	flags.StringVar(&c.certDir, "cert-dir", config.PathsUnder("/").PKI, "with --control-plane: `directory` of what masters share")
+	_ = cmd.MarkFlagDirname("cert-dir")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	for name, values := range map[string][]string{"usages": {"signing", "authentication"}, "groups": {defaultNodeGroup}, "certificate-key": nil, "ttl": nil, "description": nil} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -82,6 +88,9 @@ func (c *tokenCreate) run(cmd *cobra.Command, args []string) error {
 		for _, r := range records {
 			fmt.Fprintf(cmd.OutOrStdout(), "would create Secret kube-system/bootstrap-token-%s\n", r.ID)
 		}
+		if c.controlPlane {
+			fmt.Fprintln(cmd.OutOrStdout(), "would create Secret kube-system/kubeadm-certs")
+		}
 		return nil
 	}
 	client, kubeconfig, err := c.connect()
@@ -93,14 +102,30 @@ func (c *tokenCreate) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
+	if c.controlPlane {
+		if err := c.upload(cmd, client); err != nil {
+			return err
+		}
+	}
 	text := records[0].Token.String()
-	if c.printJoin {
+	if c.printJoin || c.controlPlane {
 		if text, err = c.joinCommand(cmd, client, kubeconfig, records[0].Token); err != nil {
 			return err
 		}
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 	return err
+}
+
+// upload gives the cluster what masters share, sealed with the key that the command is printed with.
+func (c *tokenCreate) upload(cmd *cobra.Command, client *cluster.Client) error {
+	if c.certificateKey == "" {
+		c.certificateKey = bootstrap.DrawCertificateKey()
+	}
+	site := phases.Site{Host: host.Open("/")}
+	cfg := config.Config{Paths: config.PathsUnder("/"), APICall: apiCall}
+	cfg.Paths.PKI = c.certDir
+	return phases.UploadCertificates(cmd.Context(), site, cfg, client, c.certificateKey)
 }
 
 // check finds what does not go together, and what can not be.
@@ -114,7 +139,7 @@ func (c *tokenCreate) check(cmd *cobra.Command, args []string) error {
 	if c.config != "" && len(args) > 0 {
 		all = multierror.Append(all, errors.New("a token can not be given together with --config"))
 	}
-	if c.certificateKey != "" && !c.printJoin {
+	if c.certificateKey != "" && !c.printJoin && !c.controlPlane {
 		all = multierror.Append(all, errors.New("--certificate-key goes with --print-join-command"))
 	}
 	if c.certificateKey != "" && !regexp.MustCompile(`^[0-9a-fA-F]{64}$`).MatchString(c.certificateKey) {
