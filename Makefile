@@ -2,6 +2,7 @@
 GO ?= go
 KUBERNETES := v1.36.3
 PREVIOUS := v1.35.4
+MASTERS := 1
 # What lies in bin is no part of the module, whatever the tests put there.
 $(shell mkdir -p bin && [ -e bin/go.mod ] || echo 'module tripod.dev/tripod/bin' >bin/go.mod)
 LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -32,7 +33,7 @@ bin/components/kind/.built: e2e/components/build.sh $(KIND_PARTS)
 	GO=$(GO) e2e/components/build.sh kind
 
 helpers:
-	cd e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../bin/e2e/ ./pause ./hold ./docker/capless ./kind/echo
+	cd e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../bin/e2e/ ./pause ./hold ./docker/capless ./kind/echo ./kind/envoy
 	CGO_ENABLED=0 $(GO) build -trimpath -tags killpoint -o bin/e2e/tripod-killpoint ./cmd/tripod
 
 images: components helpers ## Write container images of the components as OCI archives to bin/images
@@ -47,8 +48,8 @@ down: build ## Stop the sandbox and leave nothing of it
 kind-image: build components containerd kind-parts helpers ## Build a node image for kind with tripod as its kubeadm
 	@cd e2e && $(GO) run ./kind/cmd -version $(KUBERNETES) image
 
-kind-up: build components containerd kind-parts helpers ## Create a cluster "tripod" with kind and that image
-	@cd e2e && $(GO) run ./kind/cmd -version $(KUBERNETES) up
+kind-up: build components containerd kind-parts helpers ## Create a cluster "tripod" with kind and that image (MASTERS=3: of three masters)
+	@cd e2e && $(GO) run ./kind/cmd -version $(KUBERNETES) -masters $(MASTERS) up
 
 kind-down: ## Delete that cluster, and stop the docker engine if it was started for it
 	@cd e2e && $(GO) run ./kind/cmd down

@@ -27,6 +27,7 @@ type Cluster struct {
 	Kind        string // kind's version; "" is Newest
 	Image       string // of its nodes; see Image
 	Masters     int    // 0 is 1
+	JoinerImage string // of the nodes of all masters but the first; "" is Image
 	Workers     int
 	WorkerImage string        // of the workers' nodes; "" is Image
 	Wait        time.Duration // how long Create waits for the masters to be Ready; 0 is not at all
@@ -39,6 +40,9 @@ type Cluster struct {
 // Create creates the cluster. What kind says goes to w; nil: only in the error, if there is one.
 func (c Cluster) Create(ctx context.Context, w io.Writer) error {
 	if err := os.MkdirAll(filepath.Dir(c.KubeconfigFile()), 0o755); err != nil {
+		return err
+	}
+	if err := c.Balancer(ctx); err != nil {
 		return err
 	}
 	cmd := c.Command(ctx, "create", "cluster", "--name", c.name(), "--kubeconfig", c.KubeconfigFile(), "--wait", c.Wait.String(), "--config", "-")
@@ -67,11 +71,7 @@ func (c Cluster) Run(ctx context.Context, args ...string) error {
 
 // Command prepares a kind command.
 func (c Cluster) Command(ctx context.Context, args ...string) *exec.Cmd {
-	version := c.Kind
-	if version == "" {
-		version = Newest
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(c.Lab.Components("kind"), version, "kind"), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(c.Lab.Components("kind"), c.version(), "kind"), args...)
 	cmd.Env = c.Engine.Environ()
 	return cmd
 }
@@ -102,6 +102,8 @@ func (c Cluster) Node(role string, number int) string {
 	return fmt.Sprintf("%s-%s%d", c.name(), role, number)
 }
 
+func (c Cluster) version() string { return cmp.Or(c.Kind, Newest) }
+
 func (c Cluster) name() string {
 	if c.Name == "" {
 		return "tripod"
@@ -113,7 +115,8 @@ func (c Cluster) name() string {
 func (c Cluster) config() string {
 	node := func(role, image string) string { return "- role: " + role + "\n  image: " + image + "\n" }
 	return "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n" +
-		strings.Repeat(node("control-plane", c.Image), max(1, c.Masters)) +
+		node("control-plane", c.Image) +
+		strings.Repeat(node("control-plane", cmp.Or(c.JoinerImage, c.Image)), max(1, c.Masters)-1) +
 		strings.Repeat(node("worker", cmp.Or(c.WorkerImage, c.Image)), c.Workers)
 }
 

@@ -24,7 +24,9 @@ func main() {
 	flag.StringVar(&c.recipe.Version, "version", lab.Default, "Kubernetes version")
 	flag.BoolVar(&c.recipe.Kubeadm, "kubeadm", false, "use the real kubeadm instead of tripod")
 	flag.StringVar(&c.cluster.Name, "name", "tripod", "name of the cluster")
-	flag.IntVar(&c.cluster.Workers, "workers", 0, "number of workers beside the one master")
+	flag.StringVar(&c.cluster.Kind, "kind", kind.Newest, "version of kind: "+kind.Newest+" or "+kind.Older)
+	flag.IntVar(&c.cluster.Masters, "masters", 1, "number of masters")
+	flag.IntVar(&c.cluster.Workers, "workers", 0, "number of workers beside the masters")
 	flag.Parse()
 	if err := c.run(ctx, flag.Arg(0)); err != nil {
 		stop()
