@@ -27,7 +27,7 @@ type Cluster struct {
 	Kind        string // kind's version; "" is Newest
 	Image       string // of its nodes; see Image
 	Masters     int    // 0 is 1
-	JoinerImage string // of the nodes of all masters but the first; "" is Image
+	SecondImage string // of every second master's node; "" is Image
 	Workers     int
 	WorkerImage string        // of the workers' nodes; "" is Image
 	Wait        time.Duration // how long Create waits for the masters to be Ready; 0 is not at all
@@ -114,10 +114,11 @@ func (c Cluster) name() string {
 // config is kind's configuration: nothing but the nodes. They name their images: kind's --image would replace them all.
 func (c Cluster) config() string {
 	node := func(role, image string) string { return "- role: " + role + "\n  image: " + image + "\n" }
-	return "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n" +
-		node("control-plane", c.Image) +
-		strings.Repeat(node("control-plane", cmp.Or(c.JoinerImage, c.Image)), max(1, c.Masters)-1) +
-		strings.Repeat(node("worker", cmp.Or(c.WorkerImage, c.Image)), c.Workers)
+	config := "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n"
+	for i := range max(1, c.Masters) {
+		config += node("control-plane", [...]string{c.Image, cmp.Or(c.SecondImage, c.Image)}[i%2])
+	}
+	return config + strings.Repeat(node("worker", cmp.Or(c.WorkerImage, c.Image)), c.Workers)
 }
 
 // run runs a command and shows what it says, or puts it into the error.
