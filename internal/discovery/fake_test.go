@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,8 +23,15 @@ var token = bootstrap.Token{ID: "abcdef", Secret: "0000000000000000"}
 // fake is a cluster that behaves as no real one can be told to.
 func fake(t *testing.T, handler http.HandlerFunc) (s *httptest.Server, source Source) {
 	t.Helper()
+	return fakeBehind(t, handler, func(l net.Listener) net.Listener { return l })
+}
+
+// fakeBehind is one that clients reach through another listener.
+func fakeBehind(t *testing.T, handler http.HandlerFunc, front func(net.Listener) net.Listener) (s *httptest.Server, source Source) {
+	t.Helper()
 	s = httptest.NewUnstartedServer(handler)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Listener = front(s.Listener)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s, Source{Endpoint: s.Listener.Addr().String(), Token: token, CAHashes: []string{bootstrap.CAHash(s.Certificate())}}
@@ -100,6 +108,45 @@ func TestStarting(t *testing.T) {
 	if err != nil || f.Server != s.URL || len(told) != 2 {
 		t.Errorf("found %s, told %q, error %v", f.Server, told, err)
 	}
+}
+
+// balancer has one backend of three that is up: two of three connections come to nothing.
+type balancer struct {
+	net.Listener
+	turn int
+}
+
+func (b *balancer) Accept() (net.Conn, error) {
+	for {
+		c, err := b.Listener.Accept()
+		if b.turn++; err != nil || b.turn%3 == 1 {
+			return c, err
+		}
+		_ = c.Close()
+	}
+}
+
+// One master of three is enough.
+func TestBehindBalancer(t *testing.T) {
+	t.Parallel()
+	var s *httptest.Server
+	behind := func(l net.Listener) net.Listener { return &balancer{Listener: l} }
+	s, source := fakeBehind(t, func(w http.ResponseWriter, _ *http.Request) { answer(t, s, w) }, behind)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	if _, err := Discover(ctx, source, nil); err != nil {
+		t.Error(err)
+	}
+	s, unknown := fakeBehind(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		info, _ := bootstrap.ClusterInfo(s.URL, caPEM(s))
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]string{"kubeconfig": info}})
+	}, behind)
+	_, err := Discover(ctx, unknown, nil)
+	checkKind(t, err, BadToken)
 }
 
 // Nobody is sent the token who has not shown that he is the cluster.

@@ -60,13 +60,19 @@ func (i *inquiry) vouched(ctx context.Context) (*api.Cluster, error) {
 	return cluster, i.same(ctx, info, cluster)
 }
 
-// same reads cluster-info over verified TLS: what vouches for the CA has to answer by it.
+// same reads cluster-info over verified TLS: what vouches for the CA has to answer by it. It is insisted on for itself:
+// where a balancer sends connections in turn to masters that are not all up, one that got through is followed by one
+// that does not, and to begin anew each time would never end.
 func (i *inquiry) same(ctx context.Context, info map[string]string, cluster *api.Cluster) error {
 	client, err := i.trusting(cluster.CertificateAuthorityData)
 	if err != nil {
 		return err
 	}
-	again, err := i.info(ctx, client)
+	var again map[string]string
+	err = i.until(ctx, func(ctx context.Context) (err error) {
+		again, err = i.info(ctx, client)
+		return err
+	})
 	if err == nil && again[bootstrap.InfoKey] != info[bootstrap.InfoKey] {
 		err = errors.New("cluster-info has just changed")
 	}
@@ -84,7 +90,11 @@ func (i *inquiry) unsigned(ctx context.Context, info map[string]string, cluster 
 	if err != nil {
 		return err
 	}
-	status, err := i.authenticates(ctx, client)
+	var status int
+	err = i.until(ctx, func(ctx context.Context) (err error) {
+		status, err = i.authenticates(ctx, client)
+		return err
+	})
 	switch {
 	case err != nil:
 		return err
