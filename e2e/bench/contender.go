@@ -17,7 +17,7 @@ import (
 	"tripod.dev/tripod/e2e/lab"
 )
 
-// contender is one way to a healthy first master.
+// contender is one way to a healthy master, or to several.
 type contender struct {
 	letter, what string
 	run          func(context.Context, *bench) (sample, error)
@@ -35,10 +35,16 @@ var contenders = []contender{
 	{"n", "tripod init in a kind node", kindInit(ours)},
 	{"o", "kubeadm join of a worker", kindJoin(realKubeadm)},
 	{"p", "tripod join of a worker", kindJoin(ours)},
-	{"q", "kind with kubeadm, 1 master", kindCluster(realKubeadm, 0)},
-	{"r", "kind with tripod, 1 master", kindCluster(ours, 0)},
-	{"s", "kind with kubeadm, 1 + 2 workers", kindCluster(realKubeadm, 2)},
-	{"t", "kind with tripod, 1 + 2 workers", kindCluster(ours, 2)},
+	{"q", "kind with kubeadm, 1 master", kindCluster(realKubeadm, 1, 0)},
+	{"r", "kind with tripod, 1 master", kindCluster(ours, 1, 0)},
+	{"s", "kind with kubeadm, 1 + 2 workers", kindCluster(realKubeadm, 1, 2)},
+	{"t", "kind with tripod, 1 + 2 workers", kindCluster(ours, 1, 2)},
+	{"u", "kubeadm join of a second master", kindMaster(realKubeadm)},
+	{"v", "tripod join of a second master", kindMaster(ours)},
+	{"w", "kind with kubeadm, 3 masters", kindCluster(realKubeadm, 3, 0)},
+	{"x", "kind with tripod, 3 masters", kindCluster(ours, 3, 0)},
+	{"y", "tripod sandbox up, 3 masters", sandboxOfThree},
+	{"z", "tripod join of five masters at once", fiveAtOnce},
 }
 
 // ours and realKubeadm are the two node images, alike but for what is called kubeadm in them.
@@ -80,14 +86,20 @@ func raw(ctx context.Context, b *bench) (sample, error) {
 	return sample{Seconds: took.Seconds()}, errors.Join(err, r.Close())
 }
 
-func sandbox(ctx context.Context, b *bench) (s sample, err error) {
+func sandbox(ctx context.Context, b *bench) (sample, error) { return b.sandbox(ctx) }
+
+func sandboxOfThree(ctx context.Context, b *bench) (sample, error) {
+	return b.sandbox(ctx, "--masters=3")
+}
+
+func (b *bench) sandbox(ctx context.Context, args ...string) (s sample, err error) {
 	box, err := b.lab.NewSandbox("bench")
 	if err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
 	unix.Sync()
-	return timed(box.Command(ctx, "up", "--bin-dir", b.lab.Components(lab.Default)))
+	return timed(box.Command(ctx, "up", append(args, "--bin-dir", b.lab.Components(lab.Default))...))
 }
 
 func kubeadmInit(ctx context.Context, b *bench) (sample, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,8 @@ func (b *bench) docker(ctx context.Context) (*docker.Engine, error) {
 	return engine, nil
 }
 
-// bare are a master and a worker as kind makes them, on which nothing of Kubernetes has been set up.
+// bare are nodes as kind makes them, on which nothing of Kubernetes has been set up. What kind has done by then: the
+// nodes' configuration files are there, and the load balancer, if there are several masters, knows all of them.
 type bare struct {
 	b        *bench
 	name     string
@@ -41,7 +43,7 @@ type bare struct {
 }
 
 // nodes makes bare nodes whose kubeadm is tripod or the real one.
-func (b *bench) nodes(ctx context.Context, r kind.Recipe) (*bare, error) {
+func (b *bench) nodes(ctx context.Context, r kind.Recipe, masters, workers int) (*bare, error) {
 	engine, err := b.docker(ctx)
 	if err != nil {
 		return nil, err
@@ -51,9 +53,12 @@ func (b *bench) nodes(ctx context.Context, r kind.Recipe) (*bare, error) {
 		return nil, err
 	}
 	n := &bare{b: b, name: "bench-bare", provider: cluster.NewProvider(cluster.ProviderWithDocker())}
+	if err := (kind.Cluster{Masters: masters, Lab: b.lab, Engine: engine}).Balancer(ctx); err != nil {
+		return nil, err
+	}
+	all := append(slices.Repeat([]v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}, masters), slices.Repeat([]v1alpha4.Node{{Role: v1alpha4.WorkerRole}}, workers)...)
 	err = n.provider.Create(n.name, cluster.CreateWithNodeImage(image), cluster.CreateWithStopBeforeSettingUpKubernetes(true),
-		cluster.CreateWithKubeconfigPath(n.kubeconfig()),
-		cluster.CreateWithV1Alpha4Config(&v1alpha4.Cluster{Nodes: []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}, {Role: v1alpha4.WorkerRole}}}))
+		cluster.CreateWithKubeconfigPath(n.kubeconfig()), cluster.CreateWithV1Alpha4Config(&v1alpha4.Cluster{Nodes: all}))
 	return n, err
 }
 
@@ -61,10 +66,10 @@ func (n *bare) kubeconfig() string {
 	return filepath.Join(n.b.lab.Root, "bin", "e2e", n.name+".kubeconfig")
 }
 
-// run times kubeadm on a node, as kind runs it.
-func (n *bare) run(ctx context.Context, role string, args ...string) (sample, error) {
+// run times kubeadm on a node, as kind runs it. Nodes are called by role and number, the first of each by its role.
+func (n *bare) run(ctx context.Context, node string, args ...string) (sample, error) {
 	unix.Sync()
-	s, err := timed(n.b.engine.Command(ctx, append([]string{"exec", "--privileged", n.name + "-" + role, "kubeadm"}, args...)...))
+	s, err := timed(n.b.engine.Command(ctx, append([]string{"exec", "--privileged", n.name + "-" + node, "kubeadm"}, args...)...))
 	s.CPU, s.Memory = 0, 0 // docker's own
 	return s, err
 }
@@ -73,8 +78,8 @@ func (n *bare) init(ctx context.Context) (sample, error) {
 	return n.run(ctx, "control-plane", "init", "--config=/kind/kubeadm.conf", "--skip-token-print", "--v=6")
 }
 
-func (n *bare) join(ctx context.Context) (sample, error) {
-	return n.run(ctx, "worker", "join", "--config=/kind/kubeadm.conf", "--v=6")
+func (n *bare) join(ctx context.Context, node string) (sample, error) {
+	return n.run(ctx, node, "join", "--config=/kind/kubeadm.conf", "--v=6")
 }
 
 func (n *bare) close() error {
@@ -84,7 +89,7 @@ func (n *bare) close() error {
 // kindInit times init of a master on a fresh node.
 func kindInit(r kind.Recipe) func(context.Context, *bench) (sample, error) {
 	return func(ctx context.Context, b *bench) (s sample, err error) {
-		n, err := b.nodes(ctx, r)
+		n, err := b.nodes(ctx, r, 1, 0)
 		if err != nil {
 			return s, err
 		}
@@ -93,10 +98,15 @@ func kindInit(r kind.Recipe) func(context.Context, *bench) (sample, error) {
 	}
 }
 
-// kindJoin times the join of a worker to a master that has had a moment to settle, as it would have.
+// kindJoin times the join of a worker to a master.
 func kindJoin(r kind.Recipe) func(context.Context, *bench) (sample, error) {
+	return joins(r, 1, 1, func(ctx context.Context, n *bare) (sample, error) { return n.join(ctx, "worker") })
+}
+
+// joins has the first of bare nodes become a master, gives it a moment to settle, as it would have, and times what comes then.
+func joins(r kind.Recipe, masters, workers int, then func(context.Context, *bare) (sample, error)) func(context.Context, *bench) (sample, error) {
 	return func(ctx context.Context, b *bench) (s sample, err error) {
-		n, err := b.nodes(ctx, r)
+		n, err := b.nodes(ctx, r, masters, workers)
 		if err != nil {
 			return s, err
 		}
@@ -104,13 +114,18 @@ func kindJoin(r kind.Recipe) func(context.Context, *bench) (sample, error) {
 		if s, err = n.init(ctx); err != nil {
 			return s, err
 		}
+		for i := range masters - 1 {
+			if err := n.share(ctx, master(i+2)); err != nil {
+				return s, err
+			}
+		}
 		time.Sleep(3 * time.Second)
-		return n.join(ctx)
+		return then(ctx, n)
 	}
 }
 
 // kindCluster times kind itself, from nothing to nodes that are Ready.
-func kindCluster(r kind.Recipe, workers int) func(context.Context, *bench) (sample, error) {
+func kindCluster(r kind.Recipe, masters, workers int) func(context.Context, *bench) (sample, error) {
 	return func(ctx context.Context, b *bench) (s sample, err error) {
 		engine, err := b.docker(ctx)
 		if err != nil {
@@ -120,7 +135,7 @@ func kindCluster(r kind.Recipe, workers int) func(context.Context, *bench) (samp
 		if err != nil {
 			return s, err
 		}
-		c := kind.Cluster{Name: "bench", Image: image, Workers: workers, Wait: 2 * time.Minute, Lab: b.lab, Engine: engine}
+		c := kind.Cluster{Name: "bench", Image: image, Masters: masters, Workers: workers, Wait: 2 * time.Minute, Lab: b.lab, Engine: engine}
 		defer func() { err = errors.Join(err, c.Delete(context.WithoutCancel(ctx))) }()
 		unix.Sync()
 		began := time.Now()
