@@ -45,6 +45,7 @@ func FromKubeconfig(kubeconfig []byte, server string) (*Client, error) {
 func newClient(config *rest.Config) (*Client, error) {
 	config.QPS = -1 // the apiserver's own priorities are limit enough
 	config.UserAgent = manager
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return eager{next} })
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
