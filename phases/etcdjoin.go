@@ -198,8 +198,11 @@ func (m Master) addLearner() Change {
 		if err := m.Etcd.MayAdd(); err != nil {
 			return err
 		}
-		return m.asVoters(func(v *etcd.Voters) error {
-			id, err := v.Add(ctx, m.peerURL())
+		ctx, stop := context.WithTimeout(ctx, m.Health)
+		defer stop()
+		return m.asVoters(func(v *etcd.Voters) (err error) {
+			var id uint64
+			err = s.whileIt(ctx, etcd.ErrUnsettled, lookEvery, func() error { id, err = v.Add(ctx, m.peerURL()); return err })
 			if err != nil {
 				return err
 			}
@@ -221,21 +224,24 @@ func promote(m Master) ([]Change, error) {
 		}
 		ctx, stop := context.WithTimeout(ctx, m.Health)
 		defer stop()
-		return m.asVoters(func(v *etcd.Voters) error { return m.promoting(ctx, s, v, self.ID) })
+		return m.asVoters(func(v *etcd.Voters) error {
+			return s.whileIt(ctx, etcd.ErrBehind, probeEvery, func() error { return v.Promote(ctx, self.ID) })
+		})
 	}}}, nil
 }
 
-func (m Master) promoting(ctx context.Context, s Site, v *etcd.Voters, id uint64) error {
+// whileIt does something again and again while it fails for that reason.
+func (s Site) whileIt(ctx context.Context, reason error, every time.Duration, do func() error) error {
 	for {
-		err := v.Promote(ctx, id)
-		if !errors.Is(err, etcd.ErrBehind) {
+		err := do()
+		if !errors.Is(err, reason) {
 			return err
 		}
 		s.tell(err.Error())
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(probeEvery):
+		case <-time.After(every):
 		}
 	}
 }

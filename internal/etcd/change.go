@@ -35,11 +35,18 @@ func (c Cluster) Connect(trust *tls.Config) (*Voters, error) {
 // Close ends the connection.
 func (v *Voters) Close() error { return v.client.Close() }
 
+// ErrUnsettled is a cluster that takes no further member yet: etcd wants all voters to have been connected for five
+// seconds (server.go, HealthInterval), and one has just got its vote.
+var ErrUnsettled = errors.New("etcd takes another member once all voters have been connected for 5s")
+
 // Add adds a learner whose peers will reach it at peerURL, and returns its ID.
 func (v *Voters) Add(ctx context.Context, peerURL string) (id uint64, err error) {
 	ctx, stop := context.WithTimeout(ctx, changeTimeout)
 	defer stop()
 	added, err := v.client.MemberAddAsLearner(ctx, []string{peerURL})
+	if errors.Is(err, rpctypes.ErrUnhealthy) {
+		return 0, ErrUnsettled
+	}
 	if err != nil {
 		return 0, fmt.Errorf("adding %s to etcd as a learner: %w", peerURL, err)
 	}
