@@ -31,9 +31,11 @@ type Kind string
 
 // Event is something that happened during Apply: one line of progress, one line of -o json.
 type Event struct {
-	Time  time.Time `json:"time"`
-	Kind  Kind      `json:"event"`
-	Phase string    `json:"phase,omitempty"`
+	Time time.Time `json:"time"`
+	Kind Kind      `json:"event"`
+	// Master is whose event it is where several are brought up; "" otherwise.
+	Master string `json:"master,omitempty"`
+	Phase  string `json:"phase,omitempty"`
 	// Text is for people: the change, the reason, the cause.
 	Text string `json:"text,omitempty"`
 	// Seconds is how long the phase has taken so far.

@@ -63,7 +63,7 @@ func (p *Prober) caughtUp(ctx context.Context) error {
 }
 
 // muteFor is how long a learner that has caught up may serve no clients: it takes milliseconds.
-const muteFor = 300 * time.Millisecond
+const muteFor = 100 * time.Millisecond
 
 // startAgain ends a learner that has caught up and stays mute, so that it is started again. etcd serves clients once it
 // has seen its own name go through the log (server.go, publishV3). To a lonely leader that entry goes so fast that it

@@ -116,12 +116,27 @@ func (b bringUp) apply(ctx context.Context, m phases.Master, steps []phases.Step
 	return ended, err
 }
 
-// durations is the table at the end: how long each phase took. On a terminal the lines of the phases still stand there.
-func durations(w io.Writer, ended []phases.Event, took time.Duration) {
+// lap is how long something took.
+type lap struct {
+	what    string
+	seconds float64
+}
+
+// laps are how long each phase took.
+func laps(ended []phases.Event) []lap {
+	var all []lap
+	for _, e := range ended {
+		all = append(all, lap{e.Phase, e.Seconds})
+	}
+	return all
+}
+
+// durations is the table at the end. On a terminal the lines of the phases still stand there.
+func durations(w io.Writer, laps []lap, took time.Duration) {
 	if !terminal(w) {
 		fmt.Fprintln(w)
-		for _, e := range ended {
-			fmt.Fprintf(w, "  %-34s %7.2fs\n", e.Phase, e.Seconds)
+		for _, l := range laps {
+			fmt.Fprintf(w, "  %-34s %7.2fs\n", l.what, l.seconds)
 		}
 	}
 	fmt.Fprintf(w, "  %-34s %7.2fs\n", "in all", took.Seconds())

@@ -93,7 +93,7 @@ func (c *initCommand) bringUp(cmd *cobra.Command, b bringUp, warnings []string) 
 	if err != nil || c.show.output == "json" || c.show.wanted() {
 		return err
 	}
-	durations(c.show.to, ended, took)
+	durations(c.show.to, laps(ended), took)
 	farewell(c.show.to, cmd.Root().Name(), m, ended)
 	return nil
 }

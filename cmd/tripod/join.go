@@ -104,7 +104,7 @@ func (c *joinCommand) join(cmd *cobra.Command, cfg config.Config, list []phases.
 	if err != nil || c.show.output == "json" || c.show.wanted() {
 		return err
 	}
-	durations(c.show.to, ended, took)
+	durations(c.show.to, laps(ended), took)
 	switch {
 	case proved(ended, "kubelet-wait-bootstrap"):
 		fmt.Fprintf(c.show.to, "\nThis node has joined the cluster. On a master, kubectl get nodes shows it.\n")

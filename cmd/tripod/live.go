@@ -28,9 +28,9 @@ type live struct {
 
 // line is a phase that runs.
 type line struct {
-	phase  string
-	begun  time.Time
-	reason string
+	subject string
+	begun   time.Time
+	reason  string
 }
 
 func newLive(w io.Writer) *live {
@@ -76,18 +76,18 @@ func (l *live) tell(e phases.Event) {
 	defer l.mu.Unlock()
 	switch e.Kind {
 	case phases.Begun:
-		l.running = append(l.running, &line{phase: e.Phase, begun: e.Time})
+		l.running = append(l.running, &line{subject: subject(e), begun: e.Time})
 		l.draw()
 	case phases.Waiting:
 		for _, r := range l.running {
-			if r.phase == e.Phase {
+			if r.subject == subject(e) {
 				r.reason = e.Text
 			}
 		}
 		l.draw()
 	case phases.Changed: // the phase's own line is enough
 	case phases.Proved, phases.Done, phases.Unproved, phases.Failed:
-		l.running = slices.DeleteFunc(l.running, func(r *line) bool { return r.phase == e.Phase })
+		l.running = slices.DeleteFunc(l.running, func(r *line) bool { return r.subject == subject(e) })
 		l.draw(l.finished(e))
 	default:
 		l.draw(l.note(e)...)
@@ -105,13 +105,13 @@ func (l *live) finished(e phases.Event) string {
 	case phases.Failed: // the cause is the error at the end
 		colour, mark = red, "✗"
 	}
-	return l.row(colour.in(l.to, mark), e.Phase, e.Seconds, note)
+	return l.row(colour.in(l.to, mark), subject(e), e.Seconds, note)
 }
 
 // note is an event with its lines, those of a crash among them, which are told here and nowhere else.
 func (l *live) note(e phases.Event) []string {
 	var lines []string
-	for text := range strings.Lines(sentence(e)) {
+	for text := range strings.Lines(strings.TrimSpace(e.Master + " " + sentence(e))) {
 		text = l.fit(text, 2)
 		if lines == nil {
 			lines = append(lines, yellow.in(l.to, "!")+" "+text)
@@ -123,8 +123,8 @@ func (l *live) note(e phases.Event) []string {
 }
 
 // row is a phase with its seconds. The mark is one column wide, with its colour.
-func (l *live) row(mark, phase string, seconds float64, note string) string {
-	head := l.fit(fmt.Sprintf("%-34s %6.2fs", phase, seconds), 2)
+func (l *live) row(mark, subject string, seconds float64, note string) string {
+	head := l.fit(fmt.Sprintf("%-35s %6.2fs", subject, seconds), 2)
 	return strings.TrimRight(mark+" "+head+"  "+grey.in(l.to, l.fit(note, 2+len([]rune(head))+2)), " ")
 }
 
@@ -142,7 +142,7 @@ func (l *live) draw(stay ...string) {
 		b.WriteString(s + "\n")
 	}
 	for _, r := range l.running {
-		b.WriteString(l.row("·", r.phase, time.Since(r.begun).Seconds(), r.reason) + "\n")
+		b.WriteString(l.row("·", r.subject, time.Since(r.begun).Seconds(), r.reason) + "\n")
 	}
 	l.drawn = len(l.running)
 	_, _ = io.WriteString(l.to, b.String())

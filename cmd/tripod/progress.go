@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"tripod.dev/tripod/phases"
@@ -28,6 +29,29 @@ func newProgress(w io.Writer, output string) progress {
 	return plain{to: w}
 }
 
+// inTurn is a progress that several tell at once.
+type inTurn struct {
+	progress
+	mu sync.Mutex
+}
+
+func (p *inTurn) tell(e phases.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.progress.tell(e)
+}
+
+// progressOf is what one of several masters tells.
+type progressOf struct {
+	progress
+	master string
+}
+
+func (p progressOf) tell(e phases.Event) {
+	e.Master = p.master
+	p.progress.tell(e)
+}
+
 // jsonProgress writes one event a line.
 type jsonProgress struct{ to *json.Encoder }
 
@@ -45,10 +69,13 @@ func (p plain) tell(e phases.Event) {
 	if e.Kind == phases.Begun && !p.verbose {
 		return
 	}
-	fmt.Fprintf(p.to, "[%s] %s\n", e.Phase, sentence(e))
+	fmt.Fprintf(p.to, "[%s] %s\n", subject(e), sentence(e))
 }
 
 func (plain) close() {}
+
+// subject is what an event is about: the phase, and of which master where there are several.
+func subject(e phases.Event) string { return strings.TrimSpace(e.Master + " " + e.Phase) }
 
 // sentence is an event in words.
 func sentence(e phases.Event) string {

@@ -118,9 +118,9 @@ func TestLive(t *testing.T) {
 		want := []string{
 			"! warning: swap is on",
 			"    hint: turn it off",
-			"✓ certs                                0.04s",
-			"· control-plane/controller-manager     3.00s",
-			"· etcd/local                           2.00s  aski…ng story",
+			"✓ certs                                 0.04s",
+			"· control-plane/controller-manager      3.00s",
+			"· etcd/local                            2.00s  ask…ng story",
 			"",
 		}
 		if diff := cmp.Diff(want, during); diff != "" {
@@ -129,20 +129,56 @@ func TestLive(t *testing.T) {
 		want = []string{
 			"! warning: swap is on",
 			"    hint: turn it off",
-			"✓ certs                                0.04s",
-			"✓ control-plane/controller-manager     3.20s  healthy",
+			"✓ certs                                 0.04s",
+			"✓ control-plane/controller-manager      3.20s  healthy",
 			"! container etcd ended with exit code 1, its last lines:",
 			"    info: closing",
 			"    fatal: discove…1.1:2380: bind: address already in use",
-			"✗ etcd/local                           4.00s",
+			"✗ etcd/local                            4.00s",
 			"! restored: the earlier etcd.yaml is back and healthy",
-			"- control-plane/scheduler              0.01s  writ…here yet",
+			"- control-plane/scheduler               0.01s  wri…here yet",
 			"",
 		}
 		if diff := cmp.Diff(want, screen(out.String())); diff != "" {
 			t.Errorf("at the end (-want +got)\n%s", diff)
 		}
 	})
+}
+
+// Events of several masters, told at once, say whose they are.
+func TestProgressOfMasters(t *testing.T) {
+	t.Parallel()
+	const phase = "control-plane/controller-manager"
+	tell := func(p progress) {
+		shared := &inTurn{progress: p}
+		for _, kind := range []phases.Kind{phases.Begun, phases.Proved, phases.Crashed} {
+			for _, master := range []string{"m1", "m2"} {
+				progressOf{shared, master}.tell(phases.Event{Kind: kind, Phase: phase, Seconds: 0.5, Text: "container ended"})
+			}
+		}
+		shared.close()
+	}
+	var text, lines, drawn bytes.Buffer
+	tell(newProgress(&text, "text"))
+	want := "[m1 " + phase + "] healthy after 500ms\n[m2 " + phase + "] healthy after 500ms\n" +
+		"[m1 " + phase + "] container ended\n[m2 " + phase + "] container ended\n"
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Errorf("as text (-want +got)\n%s", diff)
+	}
+	tell(newProgress(&lines, "json"))
+	if got := strings.Count(lines.String(), `"master":"m2","phase":"`+phase+`"`); got != 3 {
+		t.Errorf("%d events of m2 in\n%s", got, lines.String())
+	}
+	l := newLive(&drawn)
+	l.width = func() int { return 80 }
+	tell(l)
+	screened := []string{
+		"✓ m1 " + phase + "   0.50s  healthy", "✓ m2 " + phase + "   0.50s  healthy",
+		"! m1 container ended", "! m2 container ended", "",
+	}
+	if diff := cmp.Diff(screened, screen(drawn.String())); diff != "" {
+		t.Errorf("on a terminal (-want +got)\n%s", diff)
+	}
 }
 
 // However narrow the terminal, no line wraps, as it could not be drawn over.

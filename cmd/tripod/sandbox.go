@@ -27,14 +27,17 @@ func newSandboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "A real control plane on this machine, without root",
-		Long: `A sandbox is a real master on this machine without root, container runtime or kubelet: the
-components are host processes at an address of their own in 127.0.0.0/8, brought up by the same
-phases as anywhere. Several sandboxes run side by side.`,
-		Example: `  tripod sandbox up
+		Long: `A sandbox is a real control plane on this machine without root, container runtime or kubelet: one master
+or several, whose components are host processes at addresses of their own in 127.0.0.0/8, brought up by
+the same phases as anywhere. Several masters have a balancer in front of them, whose address outlives any
+one of them. Several sandboxes run side by side.`,
+		Example: `  tripod sandbox up --masters 3
   kubectl --kubeconfig <(tripod sandbox kubeconfig) get --raw='/readyz?verbose'
+  tripod sandbox stop m1
   tripod sandbox down`,
 	}
-	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig())
+	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStart(), newSandboxStop(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig(),
+		newSandboxBalancer())
 	return cmd
 }
 
@@ -129,7 +132,7 @@ func (f *sandboxFlags) list(cmd *cobra.Command, all []sandbox.Sandbox) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NAME\tVERSION\tMASTERS\tADDRESS\tCREATED")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", s.Name, s.KubernetesVersion, len(s.Masters), s.Masters[0].Address, s.Created.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", s.Name, s.KubernetesVersion, len(s.Masters), s.Address(), s.Created.Local().Format(time.DateTime))
 	}
 	return w.Flush()
 }
@@ -162,9 +165,12 @@ func newSandboxDown() *cobra.Command {
 }
 
 func down(ctx context.Context, s sandbox.Sandbox, w io.Writer) error {
-	for _, m := range s.Masters {
-		if err := agent.Shutdown(ctx, agentOptions(s, m)); err != nil {
-			return fmt.Errorf("stopping %s: %w", s.Node(m), err)
+	if err := shutdown(ctx, s, s.Masters); err != nil {
+		return err
+	}
+	if s.Endpoint.IsValid() {
+		if err := agent.Shutdown(ctx, balancerAgent(s)); err != nil {
+			return fmt.Errorf("stopping the balancer: %w", err)
 		}
 	}
 	if err := s.Remove(); err != nil {
@@ -180,8 +186,21 @@ func agentOptions(s sandbox.Sandbox, m sandbox.Master) agent.Options {
 	return agent.Options{Manifests: s.Paths(m).Manifests, BinDir: s.BinDir, State: dir, Socket: filepath.Join(dir, "agent.sock")}
 }
 
-func adminConf(s sandbox.Sandbox) string {
-	return filepath.Join(s.Paths(s.Masters[0]).Kubernetes, "admin.conf")
+// adminConf is the administrator's kubeconfig. That of one master is as good as another's.
+func adminConf(s sandbox.Sandbox) string { return adminConfOf(s, elder(s)) }
+
+func adminConfOf(s sandbox.Sandbox, m sandbox.Master) string {
+	return filepath.Join(s.Paths(m).Kubernetes, "admin.conf")
+}
+
+// elder is the first master that has all that masters share, of which that file comes last; the first one if none has.
+func elder(s sandbox.Sandbox) sandbox.Master {
+	for _, m := range s.Masters {
+		if _, err := os.Stat(adminConfOf(s, m)); err == nil {
+			return m
+		}
+	}
+	return s.Masters[0]
 }
 
 // agentRunner runs the pods of a sandbox's master: Start starts its agent where none answers.
@@ -204,6 +223,10 @@ func (r agentRunner) Start(ctx context.Context) error {
 
 // sandboxSite is where a sandbox's master is brought up.
 func sandboxSite(s sandbox.Sandbox, m sandbox.Master) phases.Site {
-	o := agentOptions(s, m)
+	return agentSite(agentOptions(s, m))
+}
+
+// agentSite is where the agent of the options runs the pods.
+func agentSite(o agent.Options) phases.Site {
 	return phases.Site{Host: host.Open("/"), Runner: agentRunner{Client: agent.Client{Socket: o.Socket}, options: o}}
 }

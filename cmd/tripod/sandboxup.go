@@ -5,26 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
-	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/internal/sandbox"
 	"tripod.dev/tripod/manifests"
-	"tripod.dev/tripod/phases"
 )
 
 // sandboxUp is tripod sandbox up.
 type sandboxUp struct {
 	sandboxFlags
+	// masters is how many are wanted; 0 is those that there are, or one.
+	masters                          int
 	version, binDir, config, patches string
 	out                              io.Writer
 }
@@ -34,23 +31,30 @@ func newSandboxUp() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring up a sandbox, or see that one is well",
-		Long: `up brings up a sandbox with one master and returns when etcd, kube-apiserver,
-kube-controller-manager and kube-scheduler are proved healthy. On a sandbox that is up it changes nothing;
-what has stopped is started again.`,
-		Example: `  tripod sandbox up
+		Long: `up brings up a sandbox and returns when etcd, kube-apiserver, kube-controller-manager and kube-scheduler of
+every master are proved healthy. With --masters 3 it is highly available: any one master can be lost, and
+with 5 any two; a balancer has the address that clients use. On a sandbox that is up it changes nothing; what
+has stopped, or was stopped by "sandbox stop", is started again. A sandbox of several masters grows by a
+larger --masters.`,
+		Example: `  tripod sandbox up --masters 3
   tripod sandbox up --name old --kubernetes-version v1.35.4 --bin-dir bin/components/v1.35.4`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			u.out = cmd.OutOrStdout()
+			if cmd.Flags().Changed("masters") && u.masters < 1 {
+				return &inputError{fmt.Errorf("--masters=%d: a sandbox has one master or more", u.masters)}
+			}
 			return u.run(cmd.Context())
 		},
 	}
 	u.addName(cmd)
 	u.addOutput(cmd, "text, or json: one event a line")
+	cmd.Flags().IntVar(&u.masters, "masters", 0, "`number` of masters, at most 9 (default: as many as there are, or one)")
 	cmd.Flags().StringVar(&u.version, "kubernetes-version", "", "`version` of Kubernetes (default: that of the sandbox, or the newest known)")
 	cmd.Flags().StringVar(&u.binDir, "bin-dir", "", "`directory` of the component binaries (default: components/VERSION beside tripod)")
 	cmd.Flags().StringVar(&u.config, "config", "", "`file` with a ClusterConfiguration, for what should differ from the defaults")
 	cmd.Flags().StringVar(&u.patches, "patches", "", "`directory` of patches for the manifests")
+	_ = cmd.RegisterFlagCompletionFunc("masters", cobra.FixedCompletions([]string{"1", "3", "5"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	_ = cmd.MarkFlagDirname("bin-dir")
 	_ = cmd.MarkFlagDirname("patches")
@@ -65,62 +69,103 @@ func (u *sandboxUp) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := s.Masters[0]
-	cfg, warnings, err := u.load(&s, m)
+	cfg, warnings, err := firstConfig(&s, u.version)
 	if err != nil {
 		return &inputError{err}
 	}
 	if err := u.binaries(&s, cfg); err != nil {
 		return &inputError{err}
 	}
-	site := sandboxSite(s, m)
-	b := bringUp{verb: "sandbox up", config: cfg, site: site, list: phases.Init(), rootless: true, progress: newProgress(u.out, u.output), begin: s.Save}
-	for _, w := range warnings {
-		b.progress.tell(phases.Event{Time: time.Now(), Kind: phases.Warned, Phase: "config", Text: w})
-	}
-	ended, took, err := b.run(ctx)
-	b.progress.close()
+	r := newRaising("sandbox up", &s, newProgress(u.out, u.output))
+	r.begin = func() error { return s.Change(u.record(s)) }
+	r.warn(append(warnings, u.even()...))
+	err = r.masters(ctx, cfg, s.Masters)
+	r.progress.close()
 	if err != nil || u.output == "json" {
 		return err
 	}
-	durations(u.out, ended, took)
-	return u.summary(ctx, s, cfg.Advertise)
+	r.durations(u.out)
+	return u.summary(ctx, s, cfg)
 }
 
-// sandbox is the one of that name, or a new one.
+// sandbox is the one of that name with as many masters as are wanted, or a new one.
 func (u *sandboxUp) sandbox() (sandbox.Sandbox, error) {
 	folder, err := sandbox.Folder()
 	if err != nil {
 		return sandbox.Sandbox{}, err
 	}
 	s, err := sandbox.Load(folder, u.name)
-	if errors.Is(err, sandbox.ErrNotFound) {
-		if s, err = sandbox.New(folder, u.name); err != nil {
-			err = &inputError{err}
-		}
+	switch {
+	case errors.Is(err, sandbox.ErrNotFound):
+		s, err = sandbox.New(folder, u.name, max(u.masters, 1))
+	case err != nil:
+		return s, err
+	case u.masters > 0:
+		s, err = s.Grown(u.masters)
 	}
+	if err != nil {
+		return s, &inputError{err}
+	}
+	s.Config, s.Patches, err = u.given()
 	return s, err
 }
 
-// load is the configuration of the sandbox's master: the file's, if there is one, with the sandbox's own
-// node name and address.
-func (u *sandboxUp) load(s *sandbox.Sandbox, m sandbox.Master) (config.Config, []string, error) {
+// given are the paths of what the flags name, for the next run that starts a master, wherever that is called.
+func (u *sandboxUp) given() (config, patches string, err error) {
+	paths := []string{u.config, u.patches}
+	for i, path := range paths {
+		if path == "" {
+			continue
+		}
+		if paths[i], err = filepath.Abs(path); err != nil {
+			return "", "", err
+		}
+	}
+	return paths[0], paths[1], nil
+}
+
+// record writes down what the sandbox is to be. What somebody else has added meanwhile stays.
+func (u *sandboxUp) record(wanted sandbox.Sandbox) func(*sandbox.Sandbox) {
+	return func(s *sandbox.Sandbox) {
+		s.KubernetesVersion, s.BinDir, s.Config, s.Patches = wanted.KubernetesVersion, wanted.BinDir, wanted.Config, wanted.Patches
+		s.Masters = append(s.Masters, wanted.Masters[min(len(s.Masters), len(wanted.Masters)):]...)
+		for i := range s.Masters {
+			s.Masters[i].Stopped = false
+		}
+	}
+}
+
+// even warns of a master that makes nothing safer.
+func (u *sandboxUp) even() []string {
+	if u.masters == 0 || u.masters%2 == 1 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d masters bear the loss of %d, no more than %d do\nhint: an odd number is better", u.masters, u.masters/2-1, u.masters-1)}
+}
+
+// firstConfig is the configuration of the sandbox's first master, which the others share: that of the file, if there is one,
+// with the sandbox's own names and addresses.
+func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, error) {
+	m := s.Masters[0]
 	o := config.Overrides{
 		Root: s.Root(m), Loopback: m.Address, NodeName: s.Node(m), AdvertiseAddress: m.Address.String(),
-		Patches: u.patches, KubernetesVersion: u.version,
+		Patches: s.Patches, KubernetesVersion: version,
+	}
+	if s.Endpoint.IsValid() {
+		o.ControlPlaneEndpoint, o.BindPort = s.Endpoint.String(), int32(s.Endpoint.Port())
 	}
 	if o.KubernetesVersion == "" {
 		o.KubernetesVersion = s.KubernetesVersion
 	}
 	var data []byte
-	if u.config != "" {
+	if s.Config != "" {
 		var err error
-		if data, err = os.ReadFile(u.config); err != nil {
+		if data, err = os.ReadFile(s.Config); err != nil {
 			return config.Config{}, nil, err
 		}
 	}
 	machine := config.Machine{Hostname: s.Node(m), DefaultIP: m.Address, Token: bootstrap.DrawToken().String()}
-	cfg, warnings, err := config.Load(data, u.config, o, machine)
+	cfg, warnings, err := config.Load(data, s.Config, o, machine)
 	if err != nil {
 		return cfg, warnings, err
 	}
@@ -162,8 +207,8 @@ func (u *sandboxUp) binaries(s *sandbox.Sandbox, cfg config.Config) error {
 }
 
 // summary says what runs where, and what to try.
-func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox, apiserver netip.AddrPort) error {
-	fmt.Fprintf(u.out, "\nSandbox %s is well: Kubernetes %s at https://%s\n\n", s.Name, s.KubernetesVersion, apiserver)
+func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox, cfg config.Config) error {
+	fmt.Fprintf(u.out, "\nSandbox %s is well: Kubernetes %s at https://%s\n\n", s.Name, s.KubernetesVersion, cfg.Endpoint)
 	if err := statusTable(u.out, status(ctx, s)); err != nil {
 		return err
 	}
@@ -173,89 +218,4 @@ func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox, apiserver ne
 	}
 	fmt.Fprintf(u.out, "\nTry:\n  %s --kubeconfig %s get --raw='/readyz?verbose'\n", kubectl, adminConf(s))
 	return nil
-}
-
-func newSandboxStatus() *cobra.Command {
-	var f sandboxFlags
-	cmd := &cobra.Command{
-		Use:     "status",
-		Short:   "What runs in a sandbox",
-		Example: "  tripod sandbox status -o json",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("output", f.output, "text", "json"); err != nil {
-				return err
-			}
-			s, err := f.load()
-			if err != nil {
-				return err
-			}
-			rows := status(cmd.Context(), s)
-			if f.output == "json" {
-				return printJSON(cmd.OutOrStdout(), map[string]any{"sandbox": s, "components": rows})
-			}
-			return statusTable(cmd.OutOrStdout(), rows)
-		},
-	}
-	f.addName(cmd)
-	f.addOutput(cmd, "text or json")
-	return cmd
-}
-
-// componentStatus is a row of status.
-type componentStatus struct {
-	Master    string     `json:"master"`
-	Component string     `json:"component"`
-	State     string     `json:"state"`
-	PID       int        `json:"pid,omitempty"`
-	Restarts  int        `json:"restarts"`
-	Since     *time.Time `json:"since,omitempty"`
-	Revision  string     `json:"revision,omitempty"`
-	LastExit  *int       `json:"lastExitCode,omitempty"`
-	Error     string     `json:"error,omitempty"`
-}
-
-// status asks every master's agent.
-func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
-	var rows []componentStatus
-	for _, m := range s.Masters {
-		runner := sandboxSite(s, m).Runner
-		for _, component := range manifests.Components() {
-			row := componentStatus{Master: s.Node(m), Component: component}
-			now, err := runner.Pod(ctx, component)
-			if err != nil {
-				row.State, row.Error = "unknown", err.Error()
-			} else {
-				row.fill(now)
-			}
-			rows = append(rows, row)
-		}
-	}
-	return rows
-}
-
-func (row *componentStatus) fill(now host.Running) {
-	row.State, row.PID, row.Restarts, row.Revision = string(now.State), now.PID, now.Restarts, now.Revision
-	if row.State == "" {
-		row.State = "absent"
-	}
-	if !now.StartedAt.IsZero() {
-		row.Since = &now.StartedAt
-	}
-	if now.Exit != nil {
-		row.LastExit = &now.Exit.Code
-	}
-}
-
-func statusTable(to io.Writer, rows []componentStatus) error {
-	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "MASTER\tCOMPONENT\tSTATE\tPID\tRESTARTS\tSINCE\tREVISION")
-	for _, r := range rows {
-		since := "-"
-		if r.Since != nil {
-			since = time.Since(*r.Since).Round(time.Second).String()
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", r.Master, r.Component, r.State, r.PID, r.Restarts, since, r.Revision)
-	}
-	return w.Flush()
 }

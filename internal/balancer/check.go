@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -65,7 +67,7 @@ func ready(ctx context.Context, client *http.Client, address string) error {
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return err
+		return unanswered(address, err)
 	}
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // what is left unread costs the connection
@@ -73,4 +75,16 @@ func ready(ctx context.Context, client *http.Client, address string) error {
 		return fmt.Errorf("https://%s/readyz answers %s", address, answer.Status)
 	}
 	return nil
+}
+
+// unanswered tells why there was no answer, without the words that net/http puts around the reason.
+func unanswered(address string, err error) error {
+	var wrapped *url.Error
+	switch {
+	case !errors.As(err, &wrapped):
+		return err
+	case wrapped.Timeout():
+		return fmt.Errorf("%s has not answered within %s", wrapped.URL, answerWithin)
+	}
+	return fmt.Errorf("asking %s: %w", address, wrapped.Err)
 }

@@ -41,7 +41,10 @@ func (c Config) OfCluster(clusterConfiguration, kubelet []byte) (Config, error) 
 func (c *Config) deriveCluster() []Complaint {
 	c.Cluster.EncryptionAlgorithm = cmp.Or(c.Cluster.EncryptionAlgorithm, "RSA-2048")
 	c.Cluster.setDefaults(c.Paths)
-	c.Paths.PKI, c.Paths.EtcdData = c.Cluster.CertificatesDir, c.Cluster.Etcd.Local.DataDir
+	// The masters of a sandbox share a machine, and have places of their own, whatever the first one has written of its own.
+	if inSandbox := c.Loopback != loopback(c.Advertise.Addr()); !inSandbox {
+		c.Paths.PKI, c.Paths.EtcdData = c.Cluster.CertificatesDir, c.Cluster.Etcd.Local.DataDir
+	}
 	var services, pods, endpoint []Complaint
 	versions := c.deriveVersions()
 	c.Services, services = subnets("networking.serviceSubnet", c.Cluster.Networking.ServiceSubnet)

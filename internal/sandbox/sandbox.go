@@ -1,6 +1,7 @@
 // Package sandbox lays out control planes that need no root: each master has an address of
 // its own in 127.0.0.0/8, so that all components keep their standard ports, and directories
-// of its own below one state folder. It knows names, addresses and places; what runs there is
+// of its own below one state folder. Several masters have a balancer in front of them, at an
+// address beside theirs. It knows names, addresses and places; what runs there is
 // brought up by the same phases as anywhere, with the embedded agent for a kubelet.
 package sandbox
 
@@ -26,8 +27,13 @@ type Sandbox struct {
 	// KubernetesVersion is vMAJOR.MINOR.PATCH.
 	KubernetesVersion string `json:"kubernetesVersion"`
 	// BinDir holds the component binaries.
-	BinDir  string   `json:"binDir"`
-	Masters []Master `json:"masters"`
+	BinDir string `json:"binDir"`
+	// Config and Patches are the file and the directory that the last up was given; "" for none.
+	Config  string `json:"config,omitempty"`
+	Patches string `json:"patches,omitempty"`
+	// Endpoint is where the balancer listens. It is not valid in a sandbox that was made for one master, which has none.
+	Endpoint netip.AddrPort `json:"endpoint,omitzero"`
+	Masters  []Master       `json:"masters"`
 
 	dir string
 }
@@ -37,6 +43,8 @@ type Master struct {
 	// Name is m1, m2, ...; the node is called SANDBOX-m1.
 	Name    string     `json:"name"`
 	Address netip.Addr `json:"address"`
+	// Stopped says that it was stopped on purpose.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // ErrNotFound is a sandbox that does not exist.
@@ -60,9 +68,9 @@ func Folder() (string, error) {
 	return filepath.Join(home, ".local", "state", "tripod", "sandboxes"), nil
 }
 
-// New is a sandbox with one master, at addresses that no other sandbox below folder has and where
+// New is a sandbox with that many masters, at addresses that no other sandbox below folder has and where
 // nothing listens. It is not written yet.
-func New(folder, name string) (Sandbox, error) {
+func New(folder, name string, masters int) (Sandbox, error) {
 	if !nameForm.MatchString(name) {
 		return Sandbox{}, fmt.Errorf("%q can't name a sandbox: lower case letters, digits and dashes, at most 40", name)
 	}
@@ -70,9 +78,34 @@ func New(folder, name string) (Sandbox, error) {
 	if err != nil {
 		return Sandbox{}, err
 	}
-	address, err := free(name, others)
-	return Sandbox{Name: name, Created: time.Now().UTC().Truncate(time.Second), dir: filepath.Join(folder, name),
-		Masters: []Master{{Name: "m1", Address: address}}}, err
+	at, err := free(name, others)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	s := Sandbox{Name: name, Created: time.Now().UTC().Truncate(time.Second), dir: filepath.Join(folder, name)}
+	if masters > 1 {
+		s.Endpoint = at.endpoint()
+	}
+	s.Masters = []Master{{Name: "m1", Address: at.master(1)}}
+	return s.Grown(masters)
+}
+
+// Grown is the sandbox with that many masters, as many as it has or more. It is not written yet.
+func (s Sandbox) Grown(masters int) (Sandbox, error) {
+	has := len(s.Masters)
+	switch {
+	case masters > MostMasters:
+		return s, fmt.Errorf("%d masters are too many\nhint: at most %d; etcd gets slower with every voter", masters, MostMasters)
+	case masters < has:
+		return s, fmt.Errorf("sandbox %s has %d masters, which do not become %d\nhint: tripod sandbox stop tries a failure; for fewer masters take it down first, or give the new one another --name", s.Name, has, masters)
+	case masters > has && !s.Endpoint.IsValid():
+		return s, fmt.Errorf("sandbox %s was made for one master: it has no balancer, and its certificates name none\nhint: take it down first, or give the new one another --name", s.Name)
+	}
+	s.Masters = slices.Clone(s.Masters)
+	for number := has + 1; number <= masters; number++ {
+		s.Masters = append(s.Masters, Master{Name: fmt.Sprintf("m%d", number), Address: networkOf(s.Masters[0].Address).master(number)})
+	}
+	return s, nil
 }
 
 // Load reads a sandbox; ErrNotFound if there is none of that name.
@@ -115,22 +148,6 @@ func List(folder string) ([]Sandbox, error) {
 	return all, nil
 }
 
-// Save writes the record, whole or not at all.
-func (s Sandbox) Save() error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
-	}
-	data, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	staged := filepath.Join(s.dir, "."+record)
-	if err := os.WriteFile(staged, append(data, '\n'), 0o600); err != nil {
-		return errors.Join(err, os.Remove(staged))
-	}
-	return os.Rename(staged, filepath.Join(s.dir, record))
-}
-
 // Remove deletes everything that the sandbox has on disk, and the state folder with the last of them. Nothing may
 // run in it any more.
 func (s Sandbox) Remove() error {
@@ -146,6 +163,45 @@ func (s Sandbox) Remove() error {
 
 // Dir is the sandbox's folder.
 func (s Sandbox) Dir() string { return s.dir }
+
+// Master is the master of that name (m2), which may be given as its node's, too (NAME-m2).
+func (s Sandbox) Master(name string) (Master, bool) {
+	i := slices.IndexFunc(s.Masters, func(m Master) bool { return name == m.Name || name == s.Node(m) })
+	if i < 0 {
+		return Master{}, false
+	}
+	return s.Masters[i], true
+}
+
+// SetStopped notes whether the master of that name was stopped on purpose.
+func (s *Sandbox) SetStopped(name string, stopped bool) {
+	for i := range s.Masters {
+		if s.Masters[i].Name == name {
+			s.Masters[i].Stopped = stopped
+		}
+	}
+}
+
+// Address is where the cluster is reached: the balancer's, or that of the one master.
+func (s Sandbox) Address() netip.Addr {
+	if s.Endpoint.IsValid() {
+		return s.Endpoint.Addr()
+	}
+	return s.Masters[0].Address
+}
+
+// Backends are where the apiservers are that the balancer spreads connections over, those of masters that may still come
+// included: so it need not be started anew when the sandbox grows.
+func (s Sandbox) Backends() []netip.AddrPort {
+	var all []netip.AddrPort
+	for number := range MostMasters {
+		all = append(all, netip.AddrPortFrom(networkOf(s.Masters[0].Address).master(number+1), apiPort))
+	}
+	return all
+}
+
+// Balancer is where the balancer's paths begin.
+func (s Sandbox) Balancer() string { return filepath.Join(s.dir, "balancer") }
 
 // Root is where a master's paths begin, as / is for a machine.
 func (s Sandbox) Root(m Master) string { return filepath.Join(s.dir, m.Name) }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/internal/sandbox"
+	"tripod.dev/tripod/manifests"
+)
+
+func newSandboxStatus() *cobra.Command {
+	var f sandboxFlags
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "What runs in a sandbox",
+		Example: "  tripod sandbox status -o json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("output", f.output, "text", "json"); err != nil {
+				return err
+			}
+			s, err := f.load()
+			if err != nil {
+				return err
+			}
+			rows := status(cmd.Context(), s)
+			if f.output == "json" {
+				return printJSON(cmd.OutOrStdout(), map[string]any{"sandbox": s, "components": rows})
+			}
+			return statusTable(cmd.OutOrStdout(), rows)
+		},
+	}
+	f.addName(cmd)
+	f.addOutput(cmd, "text or json")
+	return cmd
+}
+
+// componentStatus is a row of status.
+type componentStatus struct {
+	// Master is the node's name; "" for the balancer, which belongs to none.
+	Master    string `json:"master,omitempty"`
+	Component string `json:"component"`
+	// Role is that of an etcd member among several: leader, voter or learner.
+	Role string `json:"role,omitempty"`
+	// State is the container's, or stopped: on purpose, with its master.
+	State    string     `json:"state"`
+	PID      int        `json:"pid,omitempty"`
+	Restarts int        `json:"restarts"`
+	Since    *time.Time `json:"since,omitempty"`
+	Revision string     `json:"revision,omitempty"`
+	LastExit *int       `json:"lastExitCode,omitempty"`
+	Error    string     `json:"error,omitempty"`
+}
+
+// status asks the agents of every master and of the balancer.
+func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
+	var rows []componentStatus
+	if s.Endpoint.IsValid() {
+		rows = append(rows, componentRow(ctx, agentSite(balancerAgent(s)).Runner, componentStatus{Component: "balancer"}))
+	}
+	members := roles(ctx, s)
+	for _, m := range s.Masters {
+		runner := sandboxSite(s, m).Runner
+		stopped := m.Stopped && runner.Alive(ctx) != nil
+		for _, component := range manifests.Components() {
+			row := componentStatus{Master: s.Node(m), Component: component, State: "stopped"}
+			if component == "etcd" {
+				row.Role = members[s.Node(m)]
+			}
+			if !stopped {
+				row = componentRow(ctx, runner, row)
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// componentRow fills in what the runner knows of the component.
+func componentRow(ctx context.Context, runner host.Runner, row componentStatus) componentStatus {
+	now, err := runner.Pod(ctx, row.Component)
+	if err != nil {
+		row.State, row.Error = "unknown", err.Error()
+		return row
+	}
+	row.State, row.PID, row.Restarts, row.Revision = cmp.Or(string(now.State), "absent"), now.PID, now.Restarts, now.Revision
+	if !now.StartedAt.IsZero() {
+		row.Since = &now.StartedAt
+	}
+	if now.Exit != nil {
+		row.LastExit = &now.Exit.Code
+	}
+	return row
+}
+
+func statusTable(to io.Writer, rows []componentStatus) error {
+	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "MASTER\tCOMPONENT\tSTATE\tPID\tRESTARTS\tSINCE\tREVISION")
+	for _, r := range rows {
+		since := "-"
+		if r.Since != nil {
+			since = time.Since(*r.Since).Round(time.Second).String()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", cmp.Or(r.Master, "-"), strings.TrimSpace(r.Component+" "+r.Role), r.State, r.PID, r.Restarts, since, r.Revision)
+	}
+	return w.Flush()
+}
