@@ -94,7 +94,7 @@ func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) 
 			w := &waiter{Application: a, prober: prober, step: s, begun: time.Now()}
 			switch {
 			case s.Alongside:
-				all.Go(func() error { return w.carryOut(ctx) })
+				all.Go(func() error { return w.inTurn(ctx, &turn{}) })
 				continue
 			case !s.Locked:
 				t.end()
@@ -110,6 +110,7 @@ func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) 
 
 // inTurn carries out a step, a locked one in this master's turn and as it is to be by then.
 func (w *waiter) inTurn(ctx context.Context, t *turn) error {
+	w.tell(Begun, "")
 	if !w.step.Locked || len(w.step.Changes) == 0 && t.unlock == nil {
 		return w.carryOut(ctx)
 	}
@@ -138,7 +139,6 @@ func (w *waiter) carryOut(ctx context.Context) error {
 
 // change makes the changes of the step.
 func (w *waiter) change(ctx context.Context) error {
-	w.tell(Begun, "")
 	if len(w.step.Changes) > 0 {
 		if err := w.note(Begun); err != nil {
 			return err

@@ -183,6 +183,9 @@ func TestMasterFindings(t *testing.T) {
 		"an alarm":             {[]etcd.Peer{m2}, []func(*Master){func(m *Master) { m.Etcd.Alarms = []string{"NOSPACE on node-2"} }}, quorumKept, []string{"NOSPACE on node-2"}},
 		"another joins":        {[]etcd.Peer{m2, member(4, "", unstarted)}, nil, quorumKept, nil},
 
+		"no endpoint": {nil, nil, endpointOutlives, []string{"the cluster has no controlPlaneEndpoint"}},
+		"an endpoint": {nil, []func(*Master){func(m *Master) { m.Cluster.ControlPlaneEndpoint = "api:6443" }}, endpointOutlives, nil},
+
 		"clock right":  {nil, nil, clocksAgree, nil},
 		"clock doubt":  {nil, []func(*Master){func(m *Master) { m.Joining.Found.Skew = -skewDoubtful }}, clocksAgree, []string{"~10s behind"}},
 		"clock wrong":  {nil, []func(*Master){func(m *Master) { m.Joining.Found.Skew = 2 * skewRefused }}, clocksAgree, []string{"10m0s ahead of"}},

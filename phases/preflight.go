@@ -113,6 +113,7 @@ func checks() []check {
 		{find: dataKept, on: masters},
 		{find: memberOurs, on: further},
 		{find: quorumKept, on: further},
+		{find: endpointOutlives, on: further},
 		{find: clocksAgree, on: further},
 		{find: configurationsAgree, on: further},
 		{find: mastersAgree, on: further},

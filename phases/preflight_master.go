@@ -68,6 +68,16 @@ func quorumKept(m Master) []finding {
 	return found
 }
 
+// endpointOutlives refuses a further master where everybody else knows the first one's address only, as kubeadm does
+// (cmd/kubeadm/app/cmd/join.go).
+func endpointOutlives(m Master) []finding {
+	if m.Cluster.ControlPlaneEndpoint != "" {
+		return nil
+	}
+	return []finding{{id: "ControlPlaneEndpoint", problem: "the cluster has no controlPlaneEndpoint: its nodes and kubeconfigs know the first master's own address only, and go down with it",
+		hint: "give it one first: controlPlaneEndpoint in the ConfigMap kube-system/kubeadm-config, and a name or balancer that leads to all masters"}}
+}
+
 const (
 	// skewRefused is how much earlier than now certificates begin: a clock that is ahead by more makes certificates that others do not take.
 	skewRefused = 5 * time.Minute
