@@ -221,7 +221,7 @@ func (w *waiter) undone() string {
 
 // failed puts back what the step has replaced, waits until that is healthy, and passes the cause on.
 func (w *waiter) failed(ctx context.Context, cause error) error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !lockLost(ctx) {
 		return context.Cause(ctx)
 	}
 	w.tell(Failed, cause.Error())

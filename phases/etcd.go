@@ -36,7 +36,8 @@ type etcdValues struct {
 	// ListenClientURLs begin with the loopback address, where the apiserver of this master finds its etcd.
 	ListenClientURLs string
 	MetricsURL       string
-	DataDir, Certs   string
+	// Mark is the file without which nobody starts this member, MarkMount where its pod has it.
+	DataDir, Mark, MarkMount, Certs string
 	// Experimental is an etcd before 3.6, whose flags for corruption checks and progress are still called that.
 	Experimental bool
 }
@@ -53,6 +54,8 @@ func (m Master) etcdValues() etcdValues {
 		ListenClientURLs: strings.Join(m.etcdListens(), ","),
 		MetricsURL:       m.etcdMetrics(),
 		DataDir:          m.Paths.EtcdData,
+		Mark:             markPath(m.Config),
+		MarkMount:        m.markMount(),
 		Certs:            filepath.Join(m.Paths.PKI, "etcd"),
 		Experimental:     m.EtcdVersion.Major == 3 && m.EtcdVersion.Minor < 6,
 	}
@@ -93,14 +96,14 @@ func etcdPod(m Master) (*corev1.Pod, error) {
 	return m.pod(templates.Etcd(), m.etcdValues(), m.EtcdVersion, extra)
 }
 
-// etcdManifest wants the member's data directory, which nobody but root may look into, and its manifest.
+// etcdManifest wants the member's data directory, which nobody but root may look into, its mark, and its manifest.
 func etcdManifest(m Master) ([]Change, error) {
 	pod, err := etcdPod(m)
 	if err != nil {
 		return nil, err
 	}
 	manifest, err := m.manifest(pod)
-	return append(directory(m, m.Paths.EtcdData, 0o700), manifest...), err
+	return slices.Concat(directory(m, m.Paths.EtcdData, 0o700), m.dataMark(), manifest), err
 }
 
 // proveEtcd asks the member for its own view, then makes a linearizable read through it: its answer went through a majority.

@@ -131,6 +131,9 @@ func (m Master) clearData() Change {
 		if err := s.ended(ctx, "etcd"); err != nil {
 			return err
 		}
+		if err := m.finished(ctx, "etcd"); err != nil {
+			return err
+		}
 		entries, err := s.Host.List(m.Paths.EtcdData)
 		if err != nil {
 			return err
@@ -142,6 +145,27 @@ func (m Master) clearData() Change {
 		}
 		return nil
 	}}
+}
+
+// finishedWithin is how long a kubelet may take to clean up after a pod: it looks every two seconds.
+const finishedWithin = 30 * time.Second
+
+// finished waits until the kubelet has cleaned up after the component's pod. One of the same content has the same UID, and
+// the kubelet does not start that while it is ending.
+func (m Master) finished(ctx context.Context, component string) error {
+	ctx, stop := context.WithTimeout(ctx, finishedWithin)
+	defer stop()
+	for {
+		left, err := filepath.Glob(filepath.Join(m.Paths.Kubelet, "pods", "*", "containers", component))
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the kubelet does not finish with the earlier pod: %s is there after %s", left[0], finishedWithin)
+		case <-time.After(probeEvery):
+		}
+	}
 }
 
 // ended waits until nothing runs of a component whose manifest has been taken away.

@@ -94,7 +94,7 @@ func (f *Facts) read(h *host.Host, c config.Config) error {
 func fileDirs(c config.Config) []string {
 	return []string{
 		c.Paths.Kubernetes, c.Paths.PKI, filepath.Join(c.Paths.PKI, "etcd"),
-		c.Paths.Manifests, c.Paths.Kubelet, filepath.Join(c.Paths.Kubelet, "pki"),
+		c.Paths.Manifests, c.Paths.Kubelet, filepath.Join(c.Paths.Kubelet, "pki"), memberDir(c),
 	}
 }
 

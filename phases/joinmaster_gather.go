@@ -39,6 +39,9 @@ func gatherMaster(ctx context.Context, s Site, c config.Config, tell func(string
 	}
 	f.Joining = &found.Joining
 	m := Master{Config: found.config, Facts: f}
+	if found := clocksAgree(m); len(found) > 0 && !found[0].harmless && !ignored(m, found[0].id) {
+		return Master{}, &PreflightError{found[0]} // who is told to be from the future is not known to anybody
+	}
 	if err := m.readLocal(ctx, s, found.uploaded); err != nil {
 		return Master{}, err
 	}

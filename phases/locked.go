@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tripod.dev/tripod/internal/etcd"
@@ -32,7 +33,7 @@ func (t *turn) begin(ctx context.Context, w *waiter) error {
 		return err
 	}
 	holder := etcd.Holder{Node: m.Node.Registration.Name, Address: m.Advertise.Addr().String(), Verb: w.Verb, Since: w.begun}
-	locked, unlock, err := voters.Lock(ctx, holder, func(reason string) { w.tell(Waiting, reason) })
+	locked, unlock, err := voters.Lock(ctx, holder, eachOnce(func(reason string) { w.tell(Waiting, reason) }))
 	if err != nil {
 		_ = voters.Close() // nothing was written through it
 		return err
@@ -44,16 +45,27 @@ func (t *turn) begin(ctx context.Context, w *waiter) error {
 	return nil
 }
 
-// anew plans the step by what etcd's members say now.
-func (w *waiter) anew(ctx context.Context) error {
-	now, err := w.Master.survey(ctx)
-	if err != nil {
+// anew plans the step by what etcd's members say now, and by what the steps before have made of this machine.
+func (w *waiter) anew(ctx context.Context) (err error) {
+	m := w.Master
+	if m.Etcd, err = m.survey(ctx); err != nil {
 		return err
 	}
-	w.Master.Etcd = now
-	w.step, err = plan(w.step.phase, w.Master)
+	if m.Membership, err = readMembership(w.Host, m.Config); err != nil {
+		return err
+	}
+	if err := m.read(w.Host, m.Config); err != nil {
+		return err
+	}
+	m.Running, m.Alive = running(ctx, w.Runner)
+	w.Master = m
+	w.prober.remember(m.Membership)
+	w.step, err = plan(w.step.phase, m)
 	return err
 }
+
+// lockLost says whether ctx has ended with the lock.
+func lockLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), etcd.ErrLockLost) }
 
 // survey asks etcd's members how they are.
 func (m Master) survey(ctx context.Context) (etcd.Cluster, error) {

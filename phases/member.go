@@ -73,8 +73,15 @@ func (m Master) remember(ctx context.Context, s Site, id Membership) error {
 	return s.Host.Commit(ctx, file)
 }
 
-// hasData says whether there is anything in etcd's data directory.
-func (m Master) hasData() bool { return m.Survey.Dirs[m.Paths.EtcdData].Entries > 0 }
+// hasData says whether there is anything in etcd's data directory but the mark.
+func (m Master) hasData() bool {
+	dirs, member := m.Survey.Dirs, memberDir(m.Config)
+	others := dirs[m.Paths.EtcdData].Entries
+	if dirs[member].Exists {
+		others--
+	}
+	return others > 0 || dirs[filepath.Join(member, "wal")].Exists || dirs[filepath.Join(member, "snap")].Exists
+}
 
 // dataKept refuses a master whose etcd has lost its data: on an empty directory a new etcd would be another cluster, or
 // a member that has forgotten what it has voted for.
@@ -110,7 +117,9 @@ var errOtherMember = errors.New("another etcd member runs here than this master 
 
 // sameMember says whether the member at endpoint is the one that this master is.
 func (p *Prober) sameMember(ctx context.Context, member *etcd.Member) error {
-	id := p.master.Membership
+	p.mu.Lock()
+	id := p.self
+	p.mu.Unlock()
 	if id == (Membership{}) {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 // ask is what the checks want to know of a machine. The kubelet's version is not
 // asked for: to run the kubelet for it costs as much computing as all the rest of tripod does.
 func ask(c config.Config, rootless bool) host.Ask {
-	a := host.Ask{Dirs: ownDirs(c)}
+	a := host.Ask{Dirs: append(ownDirs(c), etcdDirs(c)...)}
 	for _, p := range ports(c, rootless) {
 		a.Ports = append(a.Ports, p.number)
 	}

@@ -133,7 +133,7 @@ func strays(m Master) []finding {
 // stopped, or its manifest taken away, between the member's start and now.
 func etcdDataOurs(m Master) []finding {
 	path := m.Paths.EtcdData
-	if m.Survey.Dirs[path].Entries == 0 || ours(m, "etcd") {
+	if !m.hasData() || ours(m, "etcd") {
 		return nil
 	}
 	if caKept(m) && m.Journaled {

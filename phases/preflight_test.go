@@ -212,7 +212,7 @@ func TestAsk(t *testing.T) {
 	if len(real.Images) != 6 || real.CRISocket != socket || len(real.Ports) != 7 || len(real.KubeletFiles) != 3 {
 		t.Errorf("on a machine: %+v", real)
 	}
-	if sandboxed.CRISocket != "" || sandboxed.Images != nil || len(sandboxed.Ports) != 6 || len(sandboxed.Dirs) != 6 || sandboxed.KubeletFiles != nil {
+	if sandboxed.CRISocket != "" || sandboxed.Images != nil || len(sandboxed.Ports) != 6 || len(sandboxed.Dirs) != 10 || sandboxed.KubeletFiles != nil {
 		t.Errorf("in a sandbox: %+v", sandboxed)
 	}
 }

@@ -36,6 +36,7 @@ type Prober struct {
 	alive func(context.Context) error
 
 	mu     sync.Mutex
+	self   Membership // that the member has to be
 	member *etcd.Member
 	node   *cluster.Client // the kubelet's own
 	last   map[string]error
@@ -43,7 +44,7 @@ type Prober struct {
 
 // NewProber connects to nothing yet.
 func NewProber(m Master) *Prober {
-	p := &Prober{master: m, trust: m.trust(), clients: map[string]*http.Client{}, last: map[string]error{}}
+	p := &Prober{master: m, self: m.Membership, trust: m.trust(), clients: map[string]*http.Client{}, last: map[string]error{}}
 	for component, trust := range p.trust {
 		p.clients[component] = &http.Client{
 			Timeout:       answerWithin,
@@ -52,6 +53,13 @@ func NewProber(m Master) *Prober {
 		}
 	}
 	return p
+}
+
+// remember has the member be that one from now on.
+func (p *Prober) remember(id Membership) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.self = id
 }
 
 // Close ends the connections.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"tripod.dev/tripod/internal/etcd"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/manifests"
 )
@@ -169,7 +170,10 @@ func (v *vigil) ended(now host.Running) error {
 
 // over is the error of a wait that ends without proof.
 func (v *vigil) over(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case lockLost(ctx):
+		return v.unhealthy(errors.Join(v.last, etcd.ErrLockLost))
+	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Cause(ctx)
 	}
 	return v.unhealthy(v.last)
