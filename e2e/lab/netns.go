@@ -13,13 +13,22 @@ import (
 
 // Dial connects from within the node's network, as something that runs there would.
 func (n *Node) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	there, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", n.pid))
+	there, err := n.namespace()
 	if err != nil {
 		return nil, err
 	}
 	defer there.Close()
+	return dialIn(ctx, there, network, address)
+}
+
+// namespace is the node's network. As long as the file is open it outlives the node.
+func (n *Node) namespace() (*os.File, error) {
+	return os.Open(fmt.Sprintf("/proc/%d/ns/net", n.pid))
+}
+
+func dialIn(ctx context.Context, there *os.File, network, address string) (net.Conn, error) {
 	var conn net.Conn
-	err = inNetwork(there, func() error {
+	err := inNetwork(there, func() (err error) {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
 		return err
 	})

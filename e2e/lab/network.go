@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -12,8 +14,11 @@ import (
 )
 
 // Network is what nodes are plugged into that are to see each other: a bridge in a network namespace of its own, with
-// no way out. It is gone when the program that made it is, and the nodes are.
+// no way out. It is gone when the program that made it is, and the nodes are. The network itself is at 10.88.0.1.
 type Network struct{ namespace *os.File }
+
+// networkAddress is where nodes find the network itself.
+const networkAddress = "10.88.0.1"
 
 // NewNetwork makes a network. The caller closes it, after its nodes.
 func (l Lab) NewNetwork(ctx context.Context) (*Network, error) {
@@ -22,7 +27,10 @@ func (l Lab) NewNetwork(ctx context.Context) (*Network, error) {
 		return nil, fmt.Errorf("make a network: %w", err)
 	}
 	w := &Network{namespace}
-	for _, args := range [][]string{{"link", "set", "lo", "up"}, {"link", "add", "bridge", "type", "bridge"}, {"link", "set", "bridge", "up"}} {
+	for _, args := range [][]string{
+		{"link", "set", "lo", "up"}, {"link", "add", "bridge", "type", "bridge"},
+		{"address", "add", networkAddress + "/24", "dev", "bridge"}, {"link", "set", "bridge", "up"},
+	} {
 		if err := w.ip(ctx, args...); err != nil {
 			return nil, errors.Join(err, w.Close())
 		}
@@ -32,6 +40,21 @@ func (l Lab) NewNetwork(ctx context.Context) (*Network, error) {
 
 // Close lets go of the network. It ends with the last node in it.
 func (w *Network) Close() error { return w.namespace.Close() }
+
+// Dial connects from the network itself.
+func (w *Network) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return dialIn(ctx, w.namespace, network, address)
+}
+
+// listen listens at the network itself.
+func (w *Network) listen(at netip.AddrPort) (net.Listener, error) {
+	var listener net.Listener
+	err := inNetwork(w.namespace, func() (err error) {
+		listener, err = net.Listen("tcp", at.String())
+		return err
+	})
+	return listener, err
+}
 
 func (w *Network) ip(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--net=/proc/self/fd/3", "ip"}, args...)...)

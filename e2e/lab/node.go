@@ -165,14 +165,7 @@ func (n *Node) Kubectl(ctx context.Context, args ...string) (string, error) {
 
 // Close ends everything that runs on the machine and removes what it left: control groups and folders.
 func (n *Node) Close() error {
-	if n.pid != 0 {
-		_ = n.init.Process.Kill() // the first process takes the whole PID namespace, its mounts and network along
-		_ = n.init.Wait()
-	}
-	if n.life != nil {
-		n.life.Close()
-	}
-	return n.dir.remove()
+	return errors.Join(n.PowerOff(), n.dir.remove())
 }
 
 func (n *Node) controlGroup() string { return n.dir.controlGroup() }

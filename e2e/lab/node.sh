@@ -36,6 +36,7 @@ network() {
 	ip link set lo up
 	if [ -n "$NETWORK" ]; then
 		wire=wire${ADDRESS//./} # unlike those of the others
+		nsenter --net="$NETWORK" ip link delete "$wire" 2>/dev/null || true # that of an earlier life
 		ip link add eth0 type veth peer name "$wire" netns "$NETWORK"
 		nsenter --net="$NETWORK" ip link set "$wire" master bridge up
 		exec 3<&-
@@ -43,6 +44,8 @@ network() {
 		ip link add eth0 type veth peer name wire # whose other end leads nowhere; not every kernel has dummy devices
 		ip link set wire up
 	fi
+	# shellcheck disable=SC2086
+	ip link set eth0 address "$(printf '02:00:%02x:%02x:%02x:%02x' ${ADDRESS//./ })" # as hardware, it keeps it
 	ip address add "$ADDRESS/24" dev eth0
 	ip link set eth0 up
 	ip route add default dev eth0 src "$ADDRESS"

@@ -56,20 +56,26 @@ func (h Health) Until(ctx context.Context, url string) error {
 
 // Now is nil if the address answers 200, and says why not otherwise.
 func (h Health) Now(ctx context.Context, url string) error {
+	_, err := h.ask(ctx, url)
+	return err
+}
+
+// ask also says whether there was an answer at all.
+func (h Health) ask(ctx context.Context, url string) (answered bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	answer, err := h.client.Do(request)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer answer.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // to the end, so that the connection can be used again
 	if answer.StatusCode == http.StatusOK {
-		return nil
+		return true, nil
 	}
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-	return fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(body)))
+	return true, fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(body)))
 }
 
 // Close drops the connections that it kept.
