@@ -104,6 +104,8 @@ type backend struct {
 const (
 	checkEvery  = 100 * time.Millisecond
 	dialTimeout = time.Second
+	// mostMisses is how often in a row an apiserver may answer nothing: it stalls while its etcd elects a leader.
+	mostMisses = 5
 )
 
 // watch asks the apiserver again and again whether it is ready.
@@ -119,11 +121,12 @@ func (b *backend) watch(ctx context.Context, w *Network) {
 		case answered:
 			misses = 0
 			b.state.Store(unready)
+		case misses < mostMisses:
+			misses++
+			b.state.Store(unready)
 		default:
-			if misses++; misses > 2 { // a busy machine may miss one
-				b.state.Store(unreachable)
-				b.cut()
-			}
+			b.state.Store(unreachable)
+			b.cut()
 		}
 		select {
 		case <-ctx.Done():

@@ -9,15 +9,16 @@ import (
 // /opt are there when it is powered on again. What was written and not yet synced is there too, as this kernel lives on.
 // A machine that is off stays off.
 func (n *Node) PowerOff() error {
-	if n.pid != 0 {
-		_ = n.init.Process.Kill() // the first process takes the whole PID namespace, its mounts and network along
-		_ = n.init.Wait()
-		n.pid = 0
-	}
 	if n.life != nil {
 		n.life.Close()
 		n.life = nil
 	}
+	if n.pid == 0 {
+		return nil // another machine may have its place in the network
+	}
+	_ = n.init.Process.Kill() // the first process takes the whole PID namespace, its mounts and network along
+	_ = n.init.Wait()
+	n.pid = 0
 	return n.removeWire()
 }
 

@@ -18,6 +18,7 @@ const writeTimeout = 2 * time.Second
 type Writer struct {
 	client *http.Client
 	url    string // of the namespace's ConfigMaps
+	prefix string // of its keys, which no other writer has
 	cancel context.CancelFunc
 	done   chan struct{}
 	record Record
@@ -43,7 +44,8 @@ func (w *Network) StartWriter(kubeconfig []byte, interval time.Duration) (*Write
 		return nil, fmt.Errorf("start a writer: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	writer := &Writer{client: admin.client(w.Dial), url: configMaps(admin.server), cancel: cancel, done: make(chan struct{})}
+	writer := &Writer{client: admin.client(w.Dial), url: configMaps(admin.server), prefix: fmt.Sprintf("key-%x-", time.Now().UnixNano()),
+		cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(writer.done)
 		writer.run(ctx, interval)
@@ -71,7 +73,7 @@ func (w *Writer) run(ctx context.Context, interval time.Duration) {
 			return
 		case <-ticks.C:
 		}
-		key := fmt.Sprintf("key-%06d", number)
+		key := fmt.Sprintf("%s%06d", w.prefix, number)
 		if err := w.write(key); err != nil {
 			w.record.Failed++
 			w.record.LastError = fmt.Errorf("%s: %w", key, err)
