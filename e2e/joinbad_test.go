@@ -132,15 +132,21 @@ const controllerManager = "/etc/kubernetes/manifests/kube-controller-manager.yam
 func unsign(t *testing.T, j *join, master, _ *lab.Node) {
 	t.Helper()
 	move(t, master, controllerManager, "/etc/kubernetes/kcm.yaml")
-	until(t, "the controller-manager ends", func(ctx context.Context) error {
-		if _, err := pidOnNode(ctx, master, "kube-controller-manager"); err == nil {
+	wantEnded(t, master, "kube-controller-manager")
+	id, _, _ := strings.Cut(j.token, ".")
+	must(t)(master.Kubectl(t.Context(), "--namespace=kube-public", "patch", "configmap", "cluster-info", "--type=json",
+		`--patch=[{"op": "remove", "path": "/data/jws-kubeconfig-`+id+`"}]`))
+}
+
+// wantEnded waits until nothing runs of a component whose manifest was taken away.
+func wantEnded(t *testing.T, n *lab.Node, component string) {
+	t.Helper()
+	until(t, component+" ends", func(ctx context.Context) error {
+		if _, err := pidOnNode(ctx, n, component); err == nil {
 			return errors.New("it still runs")
 		}
 		return nil
 	})
-	id, _, _ := strings.Cut(j.token, ".")
-	must(t)(master.Kubectl(t.Context(), "--namespace=kube-public", "patch", "configmap", "cluster-info", "--type=json",
-		`--patch=[{"op": "remove", "path": "/data/jws-kubeconfig-`+id+`"}]`))
 }
 
 func move(t *testing.T, n *lab.Node, from, to string) {
