@@ -19,7 +19,7 @@ func TestJoinMaster(t *testing.T) {
 		joins       []joinMaster
 		drill       bool
 	}{
-		{name: "three", first: "tripod", joins: []joinMaster{{program: "tripod"}, {program: "tripod"}}},
+		{name: "three", first: "tripod", joins: []joinMaster{{program: "tripod"}, {program: "tripod"}}, drill: true},
 		{name: "copied files", first: "kubeadm", joins: []joinMaster{{program: "tripod", copied: true}}},
 		{name: "kubeadm joins tripod", first: "tripod", joins: []joinMaster{{program: "kubeadm"}, {program: "tripod", copied: true}}, drill: true},
 		{name: "kubeadm joins what tripod has joined", first: "kubeadm", joins: []joinMaster{{program: "tripod"}, {program: "kubeadm"}}, drill: true},
@@ -98,6 +98,7 @@ func TestJoinMastersAtOnce(t *testing.T) {
 	if waited < joins-1 {
 		t.Errorf("%d of %d have said whom they wait for", waited, joins)
 	}
+	m.wantJoinAgain(t, nodes[0], m.command)
 	m.wantMasters(t)
 }
 

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -57,8 +56,7 @@ func TestJoinMasterRefused(t *testing.T) {
 		t.Run(bad.name, func(t *testing.T) { bad.check(t, m, n) })
 	}
 	m.join(t, "tripod", n)
-	m.join(t, "tripod", m.machine(t, 3))
-	t.Run("lost data", func(t *testing.T) { m.loseData(t, n) })
+	m.wantMembers(t)
 	m.wantNothingLost(t)
 }
 
@@ -147,36 +145,4 @@ func otherEtcdAuthority(t *testing.T, m *masters, n *lab.Node) []string {
 func removePKI(t *testing.T, _ *masters, n *lab.Node) {
 	t.Helper()
 	must(t)(n.Run(t.Context(), "sh", "-c", "rm -r /etc/kubernetes/*"))
-}
-
-// loseData has a master lose etcd's data directory. It must not begin again with an empty one: by what its member has
-// forgotten, or as a cluster of its own. The way out that the refusal names is the way out.
-func (m *masters) loseData(t *testing.T, n *lab.Node) {
-	t.Helper()
-	m.left(n)
-	wipe(t, n)
-	forgetful := memberOf(t, m.nodes[0], n)
-	id := fmt.Sprintf("%x", forgetful.ID)
-	badMaster{code: unfit, words: []string{"/var/lib/etcd is empty", "member " + id, "tripod etcd member remove " + id}}.check(t, m, n)
-	m.removeMember(t, forgetful)
-	m.join(t, "tripod", n)
-	m.wantMembers(t)
-}
-
-// wipe ends etcd and empties its directory. The manifest stays away, as the kubelet would not wait for tripod.
-func wipe(t *testing.T, n *lab.Node) {
-	t.Helper()
-	move(t, n, "/etc/kubernetes/manifests/etcd.yaml", "/etc/kubernetes/etcd.yaml")
-	wantEnded(t, n, "etcd")
-	must(t)(n.Run(t.Context(), "sh", "-c", "rm -r /var/lib/etcd/*"))
-}
-
-func memberOf(t *testing.T, asked, n *lab.Node) member {
-	t.Helper()
-	list := memberList(t, asked)
-	i := slices.IndexFunc(list, func(m member) bool { return m.Name == n.Name })
-	if i < 0 {
-		t.Fatalf("%s has no member in %v", n.Name, list)
-	}
-	return list[i]
 }

@@ -20,8 +20,8 @@ import (
 // knows of the member and this machine does not; the member has its vote and no apiserver.
 var killedQuick = [...]string{"member added", "changed in etcd-join/promote"}
 
-// tripod join --control-plane can be killed at any boundary between its steps, and run again joins: the masters that run
-// never lose their quorum, and no acknowledged key is lost.
+// tripod join --control-plane can be killed at any boundary between its steps and at any moment, and what it has started
+// can; run again it joins. The masters that run never lose their quorum, and no acknowledged key is lost.
 func TestKillJoinMaster(t *testing.T) {
 	m := newMasters(t, "tripod")
 	second := m.machine(t, 2)
@@ -40,6 +40,11 @@ func TestKillJoinMaster(t *testing.T) {
 	for range 20 {
 		if moment := rand.N(longest); drill() {
 			m.third(t, moment.String(), func(t *testing.T, n *lab.Node) { m.killAfter(t, n, moment) })
+		}
+	}
+	for _, v := range victims() {
+		if drill() || v.quick {
+			m.third(t, v.name, func(t *testing.T, n *lab.Node) { m.killBelow(t, n, v) })
 		}
 	}
 	m.wantMasters(t)
@@ -93,10 +98,13 @@ func (m *masters) takeOut(t *testing.T, n *lab.Node) {
 	t.Helper()
 	m.left(n)
 	m.removeMember(t, memberOf(t, m.nodes[0], n))
-	must(t)(m.nodes[0].Kubectl(t.Context(), "delete", "node", n.Name))
 	if err := n.PowerOff(); err != nil {
 		t.Error(err)
 	}
+	until(t, "its Node goes", func(ctx context.Context) error {
+		_, err := m.nodes[0].Kubectl(ctx, "delete", "node", n.Name, "--ignore-not-found")
+		return err
+	})
 }
 
 // removeMember has etcd remove a member. It refuses to for five seconds after another has become a voter.
@@ -110,40 +118,32 @@ func (m *masters) removeMember(t *testing.T, gone member) {
 
 // victim is what dies under a master that joins.
 type victim struct {
-	name string
-	at   string // it dies when this has been printed
-	kill func(t *testing.T, n *lab.Node)
+	name  string
+	at    string // it dies when this has been printed
+	kill  func(t *testing.T, n *lab.Node)
+	quick bool // also where there is no time for all of them
 }
 
 func victims() []victim {
 	const asLearner, asVoter = "etcd.yaml", "kube-apiserver.yaml"
 	return []victim{
-		{"learner", asLearner, killComponent("etcd")},
-		{"voter", asVoter, killComponent("etcd")},
-		{"apiserver", asVoter, killComponent("kube-apiserver")},
-		{"kubelet of a learner", asLearner, killByName("kubelet")},
-		{"kubelet of a voter", asVoter, killByName("kubelet")},
-		{"all pods of a learner", asLearner, killByName("containerd-shim-runc-v2")},
-		{"all pods of a voter", asVoter, killByName("containerd-shim-runc-v2")},
-		{"machine of a learner", asLearner, powerCut},
-		{"machine of a voter", asVoter, powerCut},
+		{name: "learner", at: asLearner, kill: killComponent("etcd")},
+		{name: "voter", at: asVoter, kill: killComponent("etcd"), quick: true},
+		{name: "apiserver", at: asVoter, kill: killComponent("kube-apiserver")},
+		{name: "kubelet of a learner", at: asLearner, kill: killByName("kubelet")},
+		{name: "kubelet of a voter", at: asVoter, kill: killByName("kubelet")},
+		{name: "all pods of a learner", at: asLearner, kill: killByName("containerd-shim-runc-v2")},
+		{name: "all pods of a voter", at: asVoter, kill: killByName("containerd-shim-runc-v2")},
+		{name: "machine of a learner", at: asLearner, kill: powerCut},
+		{name: "machine of a voter", at: asVoter, kill: powerCut},
 	}
 }
 
-// What dies in the middle of a join on the machine that joins is brought back by it, or by another join.
-func TestKillBelowJoinMaster(t *testing.T) {
-	m := newMasters(t, "tripod")
-	m.join(t, "tripod", m.machine(t, 2))
-	for _, v := range victims() {
-		if !drill() && v.name != "voter" {
-			continue
-		}
-		m.third(t, v.name, func(t *testing.T, n *lab.Node) {
-			out, err := during(m.killable(t.Context(), n), v.at, func() { v.kill(t, n) })
-			t.Logf("%v\n%s", err, out)
-		})
-	}
-	m.wantMasters(t)
+// killBelow has the victim die under a join, which may end by itself or need another.
+func (m *masters) killBelow(t *testing.T, n *lab.Node, v victim) {
+	t.Helper()
+	out, err := during(m.killable(t.Context(), n), v.at, func() { v.kill(t, n) })
+	t.Logf("%v\n%s", err, out)
 }
 
 // killComponent kills a component as soon as it runs.

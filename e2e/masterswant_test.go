@@ -126,6 +126,16 @@ func memberList(t *testing.T, n *lab.Node) []member {
 	return list.Members
 }
 
+func memberOf(t *testing.T, asked, n *lab.Node) member {
+	t.Helper()
+	list := memberList(t, asked)
+	i := slices.IndexFunc(list, func(m member) bool { return m.Name == n.Name })
+	if i < 0 {
+		t.Fatalf("%s has no member in %v", n.Name, list)
+	}
+	return list[i]
+}
+
 // etcdctl asks the etcd of a node.
 func etcdctl(ctx context.Context, n *lab.Node, args ...string) (string, error) {
 	const pki = "/etc/kubernetes/pki/etcd/"
