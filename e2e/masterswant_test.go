@@ -196,6 +196,12 @@ func (m *masters) wantNothingLost(t *testing.T) {
 	if lost > longestLoss {
 		t.Errorf("etcd could not be read for %s: %s", lost, where)
 	}
+	m.wantKeys(t)
+}
+
+// wantKeys wants every acknowledged key of a writer that was stopped to be there, whichever master is asked.
+func (m *masters) wantKeys(t *testing.T) {
+	t.Helper()
 	for _, n := range m.nodes {
 		missing, err := m.writer.Lost(t.Context(), "https://"+n.Addr.String()+":6443")
 		if err != nil || len(missing) > 0 {

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 )
 
 // PowerOff ends everything that runs on the machine at once, as a power failure does. Its disk stays: /etc, /var and
@@ -36,6 +38,21 @@ func (n *Node) PowerOn(ctx context.Context) error {
 	}
 	if err := n.boot(ctx); err != nil {
 		return fmt.Errorf("power on node %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// LoseDisk removes all that is in a folder of a machine that is off: /var/lib/etcd, or another that has a disk of its own.
+func (n *Node) LoseDisk(inside string) error {
+	dir := filepath.Join(n.dir.path, "disk", inside)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("lose a disk of node %s: %w", n.Name, err)
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
 	}
 	return nil
 }
