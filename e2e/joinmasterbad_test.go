@@ -35,7 +35,7 @@ func badMasters() []badMaster {
 			spoil: expireUpload, mend: uploadAgain},
 		{name: "no certificate key", code: badInput, words: []string{"/etc/kubernetes/pki/ca.crt", "sa.key", "--certificate-key"},
 			spoil: func(t *testing.T, m *masters, _ *lab.Node) []string { return m.byHand(t) }},
-		{name: "clock ahead", code: unfit, ahead: 10 * time.Minute, words: []string{"clock is 10m", "ahead"}},
+		{name: "clock ahead", code: unfit, ahead: 10 * time.Minute, words: []string{"ahead of the apiserver's", "ahead"}},
 		{name: "clock behind", code: unfit, ahead: -10 * time.Minute, words: []string{"clock"}},
 		{name: "version", code: unfit, words: []string{"kubernetesVersion", "v1.35.4", lab.Default}, spoil: claims("kubernetesVersion: v1.35.4")},
 		{name: "services", code: unfit, words: []string{"serviceSubnet", "10.97.0.0/16", "10.96.0.0/12"}, spoil: claims("networking: {serviceSubnet: 10.97.0.0/16}")},
