@@ -33,6 +33,11 @@ func (h *Host) CRISockets() []string {
 	return found
 }
 
+// askAgain has gRPC put a question again that found no answer: a runtime that is just starting closes connections that it
+// has taken. All that is asked here may be asked twice.
+const askAgain = `{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.1s", "maxBackoff": "0.5s",
+	"backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`
+
 // dialCRI prepares a connection; the first question makes it.
 func (h *Host) dialCRI(socket string) (*grpc.ClientConn, error) {
 	path, ok := strings.CutPrefix(socket, "unix://")
@@ -41,6 +46,7 @@ func (h *Host) dialCRI(socket string) (*grpc.ClientConn, error) {
 	}
 	conn, err := grpc.NewClient("unix://"+h.Path(path),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(askAgain),
 		// A runtime that is being restarted should be found again soon.
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
 			BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, MaxDelay: 500 * time.Millisecond,
