@@ -70,14 +70,42 @@ func TestSurvey(t *testing.T) {
 	}
 }
 
+// A learner that runs is healthy by its status alone: it refuses all other questions. As a voter it answers them.
+func TestSurveyOfALearner(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := s.surveyed(t)
+	peer := freeURL(t)
+	id, err := s.voters(t, c).Add(t.Context(), peer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	learner := s.learner(t, peer)
+	_ = learner.dialed(t)
+	c = s.surveyed(t)
+	if p, there := c.ByID(id); !there || !p.Learner || p.Name != "b" || p.Err != nil || p.RaftIndex == 0 || c.MayPromote(id) != nil {
+		t.Fatalf("with a learner: %+v, may promote: %v", c, c.MayPromote(id))
+	}
+	if err := s.voters(t, c).Promote(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c = s.surveyed(t)
+		if p, _ := c.ByID(id); !p.Learner && p.Err == nil && c.Steady() == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("with another voter: %+v, %v", c, c.Steady())
+		}
+	}
+}
+
 // A member that does not answer is a member still, and the survey names the reason; it takes seconds, however many there are.
 func TestSurveyOfTheDead(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	c := s.surveyed(t)
-	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	s.stop(t)
 	_, err := Survey(t.Context(), []string{s.client}, s.trust("ca"))
 	mentions(t, err, "accepts connections, but")
 	if err := s.process.Signal(syscall.SIGCONT); err != nil {

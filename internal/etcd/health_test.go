@@ -23,9 +23,7 @@ func TestHealthy(t *testing.T) {
 	_, err := Dial(t.Context(), s.client, s.trust("other"))
 	mentions(t, err, "x509: certificate signed by unknown authority")
 
-	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	s.stop(t)
 	mentions(t, m.Healthy(t.Context()), "accepts connections, but")
 	if err := s.process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)

@@ -3,11 +3,13 @@ package etcd
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,23 +28,30 @@ type server struct {
 // start runs etcd, with further members in its initial cluster that do not exist.
 func start(t *testing.T, absent ...string) *server {
 	t.Helper()
-	binary, err := filepath.Abs("../../bin/components/v1.36.3/etcd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(binary); err != nil {
-		t.Skipf("SKIPPED: there is no %s (make components builds it)", binary)
-	}
 	s := &server{dir: t.TempDir(), client: freeURL(t), peer: freeURL(t), pki: issue(t)}
 	for name, data := range map[string][]byte{"ca.crt": s.pki["ca"].CertPEM(), "server.crt": s.pki["server"].CertPEM(), "server.key": key(t, s.pki["server"])} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(binary, "--name=a", "--data-dir=data", "--unsafe-no-fsync", "--initial-cluster="+strings.Join(append(absent, "a="+s.peer), ","),
+	s.launch(t, "--name=a", "--initial-cluster="+strings.Join(append(absent, "a="+s.peer), ","))
+	return s
+}
+
+// learner runs a member that the server's cluster has been told of, by the peer URL that it is started with.
+func (s *server) learner(t *testing.T, peer string) *server {
+	t.Helper()
+	other := &server{dir: s.dir, client: freeURL(t), peer: peer, pki: s.pki}
+	other.launch(t, "--name=b", "--initial-cluster=a="+s.peer+",b="+peer, "--initial-cluster-state=existing")
+	return other
+}
+
+func (s *server) launch(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.Command(binary(t), append(args, "--data-dir="+t.TempDir(), "--unsafe-no-fsync",
 		"--listen-client-urls="+s.client, "--advertise-client-urls="+s.client, "--listen-peer-urls="+s.peer, "--initial-advertise-peer-urls="+s.peer,
 		"--cert-file=server.crt", "--key-file=server.key", "--trusted-ca-file=ca.crt", "--client-cert-auth=true",
-		"--peer-cert-file=server.crt", "--peer-key-file=server.key", "--peer-trusted-ca-file=ca.crt", "--log-level=error")
+		"--peer-cert-file=server.crt", "--peer-key-file=server.key", "--peer-trusted-ca-file=ca.crt", "--log-level=error")...)
 	cmd.Dir, cmd.Stderr = s.dir, t.Output()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -53,7 +62,45 @@ func start(t *testing.T, absent ...string) *server {
 		_ = cmd.Wait()
 	})
 	s.process = cmd.Process
-	return s
+}
+
+// binary is etcd; the test is skipped where it is not built.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../../bin/components/v1.36.3/etcd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("SKIPPED: there is no %s (make components builds it)", path)
+	}
+	return path
+}
+
+// stop has the process do nothing any more, when it returns: the signal reaches one thread after the other.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !s.stopped(t); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("etcd does not stop")
+		}
+	}
+}
+
+func (s *server) stopped(t *testing.T) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return !slices.ContainsFunc(threads, func(path string) bool {
+		data, err := os.ReadFile(path)
+		_, state, _ := strings.Cut(string(data), ") ")
+		return err == nil && !strings.HasPrefix(state, "T")
+	})
 }
 
 // freeURL is an address that nobody listens at just now.

@@ -67,7 +67,7 @@ func anyList(ctx context.Context, endpoints []string, trust *tls.Config) (*clien
 	return nil, errs
 }
 
-// listAt is the list as the member at the endpoint has it. It needs no quorum, and a learner gives it too.
+// listAt is the list as the member at the endpoint has it. It needs no quorum; a learner gives none.
 func listAt(ctx context.Context, endpoint string, trust *tls.Config) (*clientv3.MemberListResponse, error) {
 	m, err := Dial(ctx, endpoint, trust)
 	if err != nil {
@@ -117,8 +117,8 @@ func look(ctx context.Context, p *etcdserverpb.Member, trust *tls.Config) view {
 }
 
 func (m *Member) account(ctx context.Context, learner bool) (v view) {
-	if v.status, v.err = m.Status(ctx); v.err != nil {
-		return v
+	if v.status, v.err = m.Status(ctx); v.err != nil || learner {
+		return v // of a learner nothing else may be asked (etcd: api/v3rpc/util.go, isRPCSupportedForLearner)
 	}
 	list, err := m.list(ctx)
 	if err != nil {
@@ -126,9 +126,6 @@ func (m *Member) account(ctx context.Context, learner bool) (v view) {
 		return v
 	}
 	v.members = names(list.Members)
-	if learner {
-		return v
-	}
 	if v.err = m.Healthy(ctx); v.err != nil {
 		return v
 	}
@@ -165,7 +162,7 @@ func combine(list *clientv3.MemberListResponse, views []view) Cluster {
 				p.Err = fmt.Errorf("another member answers at %s: %s", m.ClientURLs[0], FormatID(v.status.Header.MemberId))
 			}
 		}
-		if p.Err == nil && v.members != ours {
+		if p.Err == nil && !p.Learner && v.members != ours {
 			c.Disagreement = fmt.Sprintf("members see different lists of members: %s sees %s, others %s", p, v.members, ours)
 		}
 		c.Members = append(c.Members, p)
