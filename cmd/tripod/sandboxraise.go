@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/internal/sandbox"
@@ -22,7 +24,7 @@ type raising struct {
 	verb     string
 	sandbox  *sandbox.Sandbox
 	progress progress
-	// begin is what is written before anything else.
+	// begin writes down what the sandbox is to be, before anything else is written.
 	begin func() error
 	begun time.Time
 
@@ -47,10 +49,12 @@ func (r *raising) masters(ctx context.Context, cfg config.Config, chosen []sandb
 		return err
 	}
 	founder := func(m sandbox.Master) bool { return founds(*r.sandbox, m) }
+	begin := r.begin // where nobody founds, the sandbox is there
 	if i := slices.IndexFunc(chosen, founder); i >= 0 {
-		if err := r.found(ctx, cfg, chosen[i]); err != nil {
-			return err
-		}
+		begin = func() error { return r.found(ctx, cfg, chosen[i]) }
+	}
+	if err := begin(); err != nil {
+		return err
 	}
 	if !r.sandbox.Endpoint.IsValid() {
 		return nil
@@ -84,7 +88,7 @@ func etcdManifest(s sandbox.Sandbox, m sandbox.Master) string {
 // none would be proved healthy before the others run.
 func (r *raising) wake(ctx context.Context, chosen []sandbox.Master) error {
 	s := *r.sandbox
-	sites := []phases.Site{}
+	var sites []phases.Site
 	if hasManifests(balancerAgent(s).Manifests) {
 		sites = append(sites, agentSite(balancerAgent(s)))
 	}
@@ -93,12 +97,11 @@ func (r *raising) wake(ctx context.Context, chosen []sandbox.Master) error {
 			sites = append(sites, sandboxSite(s, m))
 		}
 	}
+	all, ctx := errgroup.WithContext(ctx)
 	for _, site := range sites {
-		if err := site.Runner.Start(ctx); err != nil {
-			return err
-		}
+		all.Go(func() error { return site.Runner.Start(ctx) })
 	}
-	return nil
+	return all.Wait()
 }
 
 func hasManifests(dir string) bool {

@@ -134,15 +134,14 @@ func (f *sandboxFlags) start(ctx context.Context, out io.Writer, s sandbox.Sandb
 	if err != nil {
 		return &inputError{err}
 	}
-	err = s.Change(func(now *sandbox.Sandbox) {
-		for _, m := range chosen {
-			now.SetStopped(m.Name, false)
-		}
-	})
-	if err != nil {
-		return err
-	}
 	r := newRaising("sandbox start", &s, newProgress(out, f.output))
+	r.begin = func() error {
+		return s.Change(func(now *sandbox.Sandbox) {
+			for _, m := range chosen {
+				now.SetStopped(m.Name, false)
+			}
+		})
+	}
 	r.warn(warnings)
 	err = r.masters(ctx, cfg, chosen)
 	r.progress.close()
