@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -103,6 +104,32 @@ func TestOfCluster(t *testing.T) {
 			t.Parallel()
 			_, err := joining.OfCluster([]byte(test.cluster), nil)
 			equal(t, test.want, message(err))
+		})
+	}
+}
+
+// A further master has its files where the first one has them; in a sandbox, where all masters are on one machine, in its own places.
+func TestPlacesOfCluster(t *testing.T) {
+	t.Parallel()
+	cluster := []byte(clusterKind + "kubernetesVersion: v1.36.3\ncertificatesDir: /m1/pki\netcd: {local: {dataDir: /m1/etcd}}\n")
+	for name, test := range map[string]struct {
+		overrides config.JoinOverrides
+		pki, etcd string
+	}{
+		"machine": {config.JoinOverrides{AdvertiseAddress: "10.0.0.2"}, "/m1/pki", "/m1/etcd"},
+		"sandbox": {config.JoinOverrides{Root: "/m2", Loopback: netip.MustParseAddr("127.3.0.2"), AdvertiseAddress: "127.3.0.2"},
+			"/m2/etc/kubernetes/pki", "/m2/var/lib/etcd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := test.overrides
+			o.ControlPlane, o.DiscoveryFile = true, "/admin.conf"
+			joining, _, err := config.LoadJoin(nil, "", o, machine())
+			equal(t, "", message(err))
+			got, err := joining.OfCluster(cluster, nil)
+			equal(t, "", message(err))
+			equal(t, test.pki, got.Paths.PKI)
+			equal(t, test.etcd, got.Paths.EtcdData)
 		})
 	}
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/internal/sandbox"
+)
+
+// box is a sandbox of three on disk, of which nothing runs.
+func box(t *testing.T) sandbox.Sandbox {
+	t.Helper()
+	s, err := sandbox.New(t.TempDir(), "box", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const existing = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command: [etcd, --initial-cluster-state=existing]\n"
+
+// Only the first master begins a cluster, and only where there is none.
+func TestFounds(t *testing.T) {
+	t.Parallel()
+	s := box(t)
+	m1, m2 := s.Masters[0], s.Masters[1]
+	want := func(when string, first bool) {
+		t.Helper()
+		if founds(s, m1) != first || founds(s, m2) {
+			t.Errorf("%s: m1 founds %t, m2 %t", when, founds(s, m1), founds(s, m2))
+		}
+	}
+	want("nothing is there", true)
+	put(t, etcdManifest(s, m1), strings.Replace(existing, "existing", "new", 1))
+	want("it has begun one", true)
+	put(t, etcdManifest(s, m2), existing)
+	want("the second has joined", true)
+	if err := os.Remove(etcdManifest(s, m1)); err != nil {
+		t.Fatal(err)
+	}
+	want("its files are lost", false)
+	put(t, etcdManifest(s, m1), existing)
+	want("it has joined again", false)
+}
+
+// What is shared comes from the first master that has it all, and is as private there as here.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	s := box(t)
+	m1, m2, m3 := s.Masters[0], s.Masters[1], s.Masters[2]
+	if elder(s).Name != "m1" {
+		t.Errorf("of an empty sandbox the elder is %s", elder(s).Name)
+	}
+	for _, name := range []string{"ca.key", "ca.crt", "etcd/ca.key", "etcd/ca.crt", "sa.key"} {
+		put(t, filepath.Join(s.Paths(m2).PKI, name), name)
+	}
+	put(t, filepath.Join(s.Paths(m1).PKI, "ca.key"), "half of what m1 had")
+	put(t, adminConfOf(s, m2), "admin")
+	if elder(s).Name != "m2" || adminConf(s) != adminConfOf(s, m2) {
+		t.Errorf("the elder is %s", elder(s).Name)
+	}
+	put(t, filepath.Join(s.Paths(m3).PKI, "sa.key"), "its own")
+	if err := share(t.Context(), host.Open("/"), s.Paths(elder(s)), s.Paths(m3)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"ca.key": "ca.key", "etcd/ca.crt": "etcd/ca.crt", "sa.key": "its own"} {
+		path := filepath.Join(s.Paths(m3).PKI, name)
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(path); string(data) != want || err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s holds %q (%s), %v", name, data, info.Mode(), err)
+		}
+	}
+}
+
+func TestEven(t *testing.T) {
+	t.Parallel()
+	for masters, warned := range map[int]string{0: "", 1: "", 3: "", 2: "2 masters bear the loss of 0, no more than 1 do", 4: "4 masters bear the loss of 1, no more than 3 do"} {
+		u := sandboxUp{masters: masters}
+		if got, _, _ := strings.Cut(strings.Join(u.even(), ""), "\n"); got != warned {
+			t.Errorf("%d masters: %q", masters, got)
+		}
+	}
+}
