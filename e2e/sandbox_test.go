@@ -66,11 +66,12 @@ func killInSandbox(t *testing.T, s *lab.Sandbox, component string) {
 
 // row is what sandbox status says of a component.
 type row struct {
-	Component, State string
-	PID, Restarts    int
+	Master, Component, Role, State string
+	PID, Restarts                  int
 }
 
-func running(t *testing.T, s *lab.Sandbox) map[string]row {
+// rows are all that status says of what runs.
+func rows(t *testing.T, s *lab.Sandbox) []row {
 	t.Helper()
 	var status struct{ Components []row }
 	out, err := s.Command(t.Context(), "status", "-o", "json").Output()
@@ -80,8 +81,14 @@ func running(t *testing.T, s *lab.Sandbox) map[string]row {
 	if err != nil {
 		t.Fatalf("sandbox status: %v\n%s", err, out)
 	}
+	return status.Components
+}
+
+// running are the rows of a sandbox of one master, by component.
+func running(t *testing.T, s *lab.Sandbox) map[string]row {
+	t.Helper()
 	all := map[string]row{}
-	for _, r := range status.Components {
+	for _, r := range rows(t, s) {
 		all[r.Component] = r
 	}
 	return all

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -39,12 +40,25 @@ const keyspace = "default"
 // StartWriter begins to write as the administrator that a kubeconfig (as JSON) names, from the network, one key each
 // interval. The caller stops it.
 func (w *Network) StartWriter(kubeconfig []byte, interval time.Duration) (*Writer, error) {
+	return startWriter(w.Dial, kubeconfig, interval)
+}
+
+// StartWriter begins to write at the sandbox's endpoint, one key each interval. The caller stops it.
+func (s *Sandbox) StartWriter(ctx context.Context, interval time.Duration) (*Writer, error) {
+	kubeconfig, err := s.Kubectl(ctx, "config", "view", "--raw", "--output=json")
+	if err != nil {
+		return nil, err
+	}
+	return startWriter(nil, []byte(kubeconfig), interval)
+}
+
+func startWriter(dial func(ctx context.Context, network, address string) (net.Conn, error), kubeconfig []byte, interval time.Duration) (*Writer, error) {
 	admin, err := readAdmin(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("start a writer: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	writer := &Writer{client: admin.client(w.Dial), url: configMaps(admin.server), prefix: fmt.Sprintf("key-%x-", time.Now().UnixNano()),
+	writer := &Writer{client: admin.client(dial), url: configMaps(admin.server), prefix: fmt.Sprintf("key-%x-", time.Now().UnixNano()),
 		cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(writer.done)
