@@ -39,8 +39,8 @@ helpers:
 images: components helpers ## Write container images of the components as OCI archives to bin/images
 	cd e2e && $(GO) run ./images
 
-up: build bin/components/$(KUBERNETES)/.built ## Bring up a sandbox: one real master on this machine, without root
-	@bin/tripod sandbox up --bin-dir bin/components/$(KUBERNETES)
+up: build bin/components/$(KUBERNETES)/.built ## Bring up a sandbox: three real masters on this machine, without root
+	@bin/tripod sandbox up --masters 3 --bin-dir bin/components/$(KUBERNETES)
 
 down: build ## Stop the sandbox and leave nothing of it
 	@bin/tripod sandbox down
