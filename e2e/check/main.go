@@ -46,7 +46,10 @@ type part struct {
 // parts are the parts in the order in which they run: what fails fast comes first.
 func (c *checks) parts(drill bool) []part {
 	if drill {
-		return []part{{"e2e", func() { c.e2e("-run=Kill|Partition|JoinMaster|Vanish", "-timeout=3h") }}}
+		return []part{
+			{"e2e", func() { c.e2e("-run=Kill|Partition|JoinMaster|Vanish", "-timeout=3h") }},
+			{"kind", c.kind},
+		}
 	}
 	return []part{
 		{"lint", c.lint},
