@@ -29,3 +29,17 @@ func ManifestFlags(manifest []byte) map[string]string {
 	}
 	return CommandFlags(&pod)
 }
+
+// HostPath is where a volume of a manifest lies on the machine, "" if there is none of that name.
+func HostPath(manifest []byte, volume string) string {
+	var pod corev1.Pod
+	if err := yaml.Unmarshal(manifest, &pod); err != nil {
+		return ""
+	}
+	for _, v := range pod.Spec.Volumes {
+		if v.Name == volume && v.HostPath != nil {
+			return v.HostPath.Path
+		}
+	}
+	return ""
+}

@@ -1,9 +1,13 @@
 package phases
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 
 	"tripod.dev/tripod/internal/host"
 )
@@ -58,4 +62,19 @@ func hintLine(hint string) string {
 		return ""
 	}
 	return "\nhint: " + hint
+}
+
+// Reasons are those of an error that holds several, each once.
+func Reasons(err error) []string {
+	all := []error{err}
+	if several, ok := errors.AsType[*multierror.Error](err); ok {
+		all = several.Errors
+	}
+	var texts []string
+	for _, err := range all {
+		if !slices.Contains(texts, err.Error()) {
+			texts = append(texts, err.Error())
+		}
+	}
+	return texts
 }

@@ -80,7 +80,11 @@ func (m Master) removeMember(p etcd.Peer) Change {
 			if err := m.Etcd.MayRemove(p.ID); err != nil {
 				return err
 			}
-			return m.asVoters(func(v *etcd.Voters) error { return v.Remove(ctx, p.ID) })
+			ctx, stop := context.WithTimeout(ctx, m.Health)
+			defer stop()
+			return m.asVoters(func(v *etcd.Voters) error {
+				return s.whileIt(ctx, etcd.ErrUnsettled, lookEvery, func() error { return v.Remove(ctx, p.ID) })
+			})
 		}}
 }
 

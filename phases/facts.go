@@ -50,6 +50,8 @@ type Facts struct {
 	Membership Membership
 	// Joining is what is known of the cluster that this machine joins; nil where it is the first.
 	Joining *Joining
+	// Leaving is what is known of a machine that is reset; nil where it is not.
+	Leaving *Leaving
 	// Journaled says that the journal knows of an earlier init on this host.
 	Journaled bool
 

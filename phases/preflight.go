@@ -121,21 +121,26 @@ func checks() []check {
 	}
 }
 
-// preflight judges the machine: every finding at once. A finding that the configuration says
-// to ignore is a warning.
+// preflight judges the machine: every finding at once.
 func preflight(m Master) (warnings []string, err error) {
-	var errs *multierror.Error
+	var found []finding
 	for _, c := range checks() {
-		if !c.applies(m) {
+		if c.applies(m) {
+			found = append(found, c.find(m)...)
+		}
+	}
+	return m.judge(found)
+}
+
+// judge tells findings that stop a run from those that are warnings, as the configuration says to ignore them.
+func (m Master) judge(found []finding) (warnings []string, err error) {
+	var errs *multierror.Error
+	for _, f := range found {
+		if f.harmless || ignored(m, f.id) {
+			warnings = append(warnings, f.Error())
 			continue
 		}
-		for _, f := range c.find(m) {
-			if f.harmless || ignored(m, f.id) {
-				warnings = append(warnings, f.Error())
-				continue
-			}
-			errs = multierror.Append(errs, f)
-		}
+		errs = multierror.Append(errs, f)
 	}
 	if errs != nil {
 		return warnings, &PreflightError{errs}

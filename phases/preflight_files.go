@@ -94,7 +94,7 @@ func manifestsOurs(m Master) []finding {
 		}
 		path := manifestPath(m, component)
 		f := finding{id: pathID("FileAvailable", path), problem: path + " is there already, and tripod did not write it",
-			hint: "if nobody needs that control plane any more, take it down first (kubeadm reset)"}
+			hint: "if nobody needs that control plane any more, take it down first (tripod reset)"}
 		if other := manifests.ClusterOf(data); other != "" {
 			f.problem = fmt.Sprintf("%s belongs to another cluster: its CA is %s, %s", path, other, caHere(m))
 			f.hint = "put that cluster's ca.crt and ca.key back, or take it down first"

@@ -15,7 +15,7 @@ import (
 // kubeletConfOurs refuses the kubelet.conf of another cluster or another node.
 func kubeletConfOurs(m Master) []finding {
 	path := kubeletConfPath(m.Config)
-	f := finding{id: pathID("FileAvailable", path), hint: "if this machine is to leave that cluster, take the node down first (kubeadm reset)"}
+	f := finding{id: pathID("FileAvailable", path), hint: "if this machine is to leave that cluster, take the node down first (tripod reset)"}
 	old, exists := m.Files[path]
 	if !exists {
 		return nil
@@ -68,7 +68,7 @@ func noMaster(m Master) []finding {
 		if _, exists := m.Manifests[component+".yaml"]; exists {
 			return []finding{{id: pathID("DirAvailable", m.Paths.Manifests),
 				problem: filepath.Join(m.Paths.Manifests, component+".yaml") + " is there: this machine is a master",
-				hint:    "if nobody needs that control plane any more, take it down first (kubeadm reset)"}}
+				hint:    "if nobody needs that control plane any more, take it down first (tripod reset)"}}
 		}
 	}
 	return nil

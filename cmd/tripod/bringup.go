@@ -28,6 +28,8 @@ type bringUp struct {
 	begin func() error
 	// gather reads the facts; nil is phases.Gather.
 	gather func(context.Context) (phases.Master, error)
+	// confirm is asked what to do with a plan before anything is done; false leaves it at that. Nil for a yes.
+	confirm func([]phases.Step) (bool, error)
 	// done is told what was brought up, when it is; nil for nobody.
 	done func(phases.Master)
 }
@@ -43,6 +45,11 @@ func (b bringUp) run(ctx context.Context) (ended []phases.Event, took time.Durat
 		}
 		if err != nil {
 			return nil, 0, err
+		}
+		if b.confirm != nil {
+			if yes, err := b.confirm(steps); !yes || err != nil {
+				return nil, 0, err
+			}
 		}
 		unlock, err := b.lock()
 		if err != nil {

@@ -47,7 +47,8 @@ func TestCalledKubeadm(t *testing.T) {
 		"upgrade plan":               {2, "", "error: kubeadm upgrade is not supported"},
 		"upgrade apply v1.36.3 -y":   {2, "", "error: kubeadm upgrade is not supported"},
 		"upgrade --help":             {2, "", "error: kubeadm upgrade is not supported"},
-		"reset -f":                   {2, "", "error: kubeadm reset is not supported"},
+		"reset --help":               {0, "kubeadm reset --dry-run", ""},
+		"reset phase x":              {2, "", "no phase of reset is called x"},
 		"alpha":                      {2, "", "error: kubeadm alpha is not supported"},
 		"certs renew all":            {2, "", "error: kubeadm certs renew is not supported"},
 		"certs check-expiration":     {2, "", "error: kubeadm certs check-expiration is not supported"},
@@ -75,7 +76,7 @@ func TestCalledKubeadmSaysKubeadm(t *testing.T) {
 	t.Parallel()
 	var look func(*cobra.Command)
 	root := newCommand(kubeadmName, io.Discard, io.Discard)
-	command := regexp.MustCompile(`\btripod (init|join|token|certs|config|kubeconfig|version|sandbox|agent|completion)\b`)
+	command := regexp.MustCompile(`\btripod (init|join|reset|etcd|token|certs|config|kubeconfig|version|sandbox|agent|completion)\b`)
 	look = func(cmd *cobra.Command) {
 		if found := command.FindString(cmd.Short + cmd.Long + cmd.Example + cmd.UseLine()); found != "" {
 			t.Errorf("%s: %s", cmd.CommandPath(), found)

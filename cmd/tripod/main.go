@@ -68,8 +68,8 @@ It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &inputError{fmt.Errorf("%w\nhint: %s --help lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newInitCommand(), newJoinCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand(),
-		newTokenCommand(), newCertsCommand(), newKubeconfigCommand())
+	root.AddCommand(newInitCommand(), newJoinCommand(), newResetCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand(),
+		newTokenCommand(), newCertsCommand(), newKubeconfigCommand(), newEtcdCommand())
 	root.AddCommand(refusedVerbs()...)
 	addGlobalFlags(root)
 	root.SetOut(stdout)
@@ -93,6 +93,7 @@ func exitCode(err error) int {
 		given      *phases.InputError
 		preflight  *phases.PreflightError
 		unhealthy  *phases.UnhealthyError
+		unwell     *unhealthyError
 		discovered *discovery.Error
 	)
 	switch {
@@ -100,7 +101,7 @@ func exitCode(err error) int {
 		return exitInput
 	case errors.As(err, &preflight):
 		return exitPreflight
-	case errors.As(err, &unhealthy):
+	case errors.As(err, &unhealthy), errors.As(err, &unwell):
 		return exitUnhealthy
 	case errors.As(err, &discovered):
 		return discoveryExit(discovered.Kind)

@@ -11,8 +11,6 @@ import (
 func refusedVerbs() []*cobra.Command {
 	return []*cobra.Command{
 		refused("upgrade", "tripod does not upgrade clusters yet", "make the cluster anew with the other --kubernetes-version"),
-		refused("reset", "tripod does not take a node back yet",
-			"stop the kubelet and its pods, and remove what is in /etc/kubernetes, /var/lib/kubelet, /var/lib/etcd and /var/lib/tripod"),
 		refused("alpha", "nothing is below it in kubeadm either", "--help lists the verbs"),
 	}
 }

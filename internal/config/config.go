@@ -17,7 +17,9 @@ type Config struct {
 	Cluster ClusterConfiguration
 	// Join is what join alone reads; zero for init, as Init is for join.
 	Join JoinConfiguration
-	// Node is what init and join say alike of the machine that they run on.
+	// Reset is what reset alone reads, as it was given: what it leaves open, the machine says.
+	Reset ResetConfiguration
+	// Node is what init, join and reset say alike of the machine that they run on.
 	Node Node
 	// Kubelet and KubeProxy are the passed-through component documents as given; nil if there were none.
 	Kubelet, KubeProxy map[string]any
@@ -47,7 +49,7 @@ type Config struct {
 	UploadCerts, SkipTokenPrint, SkipCertificateKeyPrint bool
 }
 
-// Node is the part of InitConfiguration and JoinConfiguration that is about one machine.
+// Node is what InitConfiguration, JoinConfiguration and ResetConfiguration say of one machine.
 type Node struct {
 	Registration NodeRegistration
 	SkipPhases   []string

@@ -36,7 +36,7 @@ func formats() []format {
 		{"ClusterConfiguration", both, func(c *Config) any { return &c.Cluster }},
 		{"JoinConfiguration", both, func(c *Config) any { return &c.Join }},
 		{"UpgradeConfiguration", now, func(*Config) any { return &UpgradeConfiguration{} }},
-		{"ResetConfiguration", now, func(*Config) any { return &ResetConfiguration{} }},
+		{"ResetConfiguration", now, func(c *Config) any { return &c.Reset }},
 		{"KubeletConfiguration", []string{"kubelet.config.k8s.io/v1beta1"}, func(c *Config) any { return &c.Kubelet }},
 		{"KubeProxyConfiguration", []string{"kubeproxy.config.k8s.io/v1alpha1"}, func(c *Config) any { return &c.KubeProxy }},
 	}
@@ -62,6 +62,10 @@ func initReading() reading {
 
 func joinReading() reading {
 	return reading{needs: []string{"JoinConfiguration"}, absent: "there is no JoinConfiguration", example: "join-defaults"}
+}
+
+func resetReading() reading {
+	return reading{needs: []string{"ResetConfiguration"}, absent: "there is no ResetConfiguration", example: "reset-defaults"}
 }
 
 func (r reading) wants(kind string) bool {

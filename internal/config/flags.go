@@ -11,6 +11,8 @@ import (
 // (field and apply may be empty).
 type flag[O any] struct {
 	name, field, usage string
+	// short is the flag's letter, mostly empty.
+	short string
 	// also is a second field that the flag stands for, mostly empty.
 	also string
 	// mixes says that the flag may be given together with --config.
@@ -33,7 +35,7 @@ func (all flags[O]) addTo(fs *pflag.FlagSet, o *O) {
 		case *int32:
 			fs.Int32Var(p, f.name, *p, f.usage)
 		case *bool:
-			fs.BoolVar(p, f.name, *p, f.usage)
+			fs.BoolVarP(p, f.name, f.short, *p, f.usage)
 		case *[]string:
 			fs.StringSliceVar(p, f.name, *p, f.usage)
 		case *time.Duration:

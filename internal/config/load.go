@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// verb is init or join: its flags, and what it makes of what was read.
+// verb is init, join or reset: its flags, and what it makes of what was read.
 type verb interface {
 	// apply puts the flags over the documents.
 	apply(*Config, origins)
@@ -53,6 +53,13 @@ func claimed(data []byte, source string) *ClusterConfiguration {
 	return &f.config.Cluster
 }
 
+// LoadReset is Load for reset: it reads a ResetConfiguration and sets all other documents aside.
+func LoadReset(data []byte, source string, o ResetOverrides, m Machine) (Config, []string, error) {
+	f := open(data, source, resetReading())
+	f.complaints = append(f.complaints, o.check(source)...)
+	return f.complete(o, m)
+}
+
 func open(data []byte, source string, what reading) file {
 	if source == "" {
 		return file{origins: origins{}}
@@ -72,10 +79,13 @@ func Validate(data []byte, source string) (Config, error) {
 		f.complaints = append(f.complaints, f.missing(source, initReading())...)
 		c, all, _ = f.settled(Overrides{}, placeholder(f.config))
 	}
-	for _, what := range []reading{joinReading(), {needs: []string{"ResetConfiguration"}}, {needs: []string{"UpgradeConfiguration"}}} {
-		g := read(data, source, what)
-		if what.needs[0] == "JoinConfiguration" && g.holds(what.needs) {
-			_, g.complaints, _ = g.settled(JoinOverrides{ConfigFile: source}, placeholder(Config{}))
+	for _, other := range []struct {
+		what reading
+		verb verb // nil for one that is only read
+	}{{joinReading(), JoinOverrides{ConfigFile: source}}, {resetReading(), ResetOverrides{}}, {reading{needs: []string{"UpgradeConfiguration"}}, nil}} {
+		g := read(data, source, other.what)
+		if other.verb != nil && g.holds(other.what.needs) {
+			_, g.complaints, _ = g.settled(other.verb, placeholder(Config{}))
 		}
 		all = append(all, g.complaints...)
 	}

@@ -2,7 +2,7 @@ package config
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ResetConfiguration says what is taken away from a machine. It is printed and validated only.
+// ResetConfiguration says what is taken away from a machine.
 type ResetConfiguration struct {
 	metav1.TypeMeta `json:",inline"`
 

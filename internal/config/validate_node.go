@@ -15,7 +15,7 @@ func (n NodeRegistration) validate(m Machine) []Complaint {
 		checkSocket(n.CRISocket, m.CRISockets),
 		checkTaints(n.Taints),
 		checkArgs("nodeRegistration.kubeletExtraArgs", n.KubeletExtraArgs),
-		checkIgnored(n.IgnorePreflightErrors),
+		checkIgnored("nodeRegistration.ignorePreflightErrors", n.IgnorePreflightErrors),
 		oneOf("nodeRegistration.imagePullPolicy", n.ImagePullPolicy, "Always", "IfNotPresent", "Never"),
 	)
 }
@@ -63,8 +63,7 @@ func checkTaints(taints []Taint) []Complaint {
 	return complaints
 }
 
-func checkIgnored(names []string) []Complaint {
-	const field = "nodeRegistration.ignorePreflightErrors"
+func checkIgnored(field string, names []string) []Complaint {
 	if slices.Contains(names, "all") && len(names) > 1 {
 		return []Complaint{wrong(field, `"all" leaves nothing for others to name`).hint("give all alone, or name the checks")}
 	}

@@ -35,9 +35,9 @@ func (c Cluster) Connect(trust *tls.Config) (*Voters, error) {
 // Close ends the connection.
 func (v *Voters) Close() error { return v.client.Close() }
 
-// ErrUnsettled is a cluster that takes no further member yet: etcd wants all voters to have been connected for five
-// seconds (server.go, HealthInterval), and one has just got its vote.
-var ErrUnsettled = errors.New("etcd takes another member once all voters have been connected for 5s")
+// ErrUnsettled is a cluster whose members can not be changed yet: etcd wants all voters, or to remove one a majority, to
+// have been connected for five seconds (server.go, HealthInterval), and one has just got its vote.
+var ErrUnsettled = errors.New("etcd changes its members once its voters have been connected for 5s")
 
 // Add adds a learner whose peers will reach it at peerURL, and returns its ID.
 func (v *Voters) Add(ctx context.Context, peerURL string) (id uint64, err error) {
@@ -75,6 +75,9 @@ func (v *Voters) Remove(ctx context.Context, id uint64) error {
 	ctx, stop := context.WithTimeout(ctx, changeTimeout)
 	defer stop()
 	_, err := v.client.MemberRemove(ctx, id)
+	if errors.Is(err, rpctypes.ErrUnhealthy) {
+		return ErrUnsettled
+	}
 	if err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
 		return fmt.Errorf("removing etcd member %s: %w", FormatID(id), err)
 	}

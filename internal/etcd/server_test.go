@@ -21,6 +21,7 @@ import (
 // A server is a real etcd process with TLS, its files and its URLs.
 type server struct {
 	dir, client, peer string
+	data              string // its data directory
 	pki               map[string]certs.Pair
 	process           *os.Process
 }
@@ -48,7 +49,8 @@ func (s *server) learner(t *testing.T, peer string) *server {
 
 func (s *server) launch(t *testing.T, args ...string) {
 	t.Helper()
-	cmd := exec.Command(binary(t), append(args, "--data-dir="+t.TempDir(), "--unsafe-no-fsync",
+	s.data = t.TempDir()
+	cmd := exec.Command(binary(t), append(args, "--data-dir="+s.data, "--unsafe-no-fsync",
 		"--listen-client-urls="+s.client, "--advertise-client-urls="+s.client, "--listen-peer-urls="+s.peer, "--initial-advertise-peer-urls="+s.peer,
 		"--cert-file=server.crt", "--key-file=server.key", "--trusted-ca-file=ca.crt", "--client-cert-auth=true",
 		"--peer-cert-file=server.crt", "--peer-key-file=server.key", "--peer-trusted-ca-file=ca.crt", "--log-level=error")...)

@@ -127,15 +127,25 @@ func (h *Host) Remove(path string) error {
 // Sweep removes the files that killed commits left staged in the directories. It must not
 // run beside a Commit, and comes after the plan is carried out: ReadPair still needs some of them.
 func (h *Host) Sweep(dirs ...string) error {
+	staged, err := h.Staged(dirs...)
+	for _, path := range staged {
+		err = errors.Join(err, h.Remove(path))
+	}
+	return err
+}
+
+// Staged are the files that killed commits left staged in the directories.
+func (h *Host) Staged(dirs ...string) ([]string, error) {
+	var staged []string
 	var errs []error
 	for _, dir := range dirs {
 		names, err := h.List(dir)
 		errs = append(errs, err)
 		for _, name := range slices.DeleteFunc(names, func(n string) bool { return !isStaged(n) }) {
-			errs = append(errs, h.Remove(filepath.Join(dir, name)))
+			staged = append(staged, filepath.Join(dir, name))
 		}
 	}
-	return errors.Join(errs...)
+	return staged, errors.Join(errs...)
 }
 
 const stagedSuffix = ".tripod"

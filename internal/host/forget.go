@@ -75,7 +75,7 @@ func (k *Kubelet) terminate(healthz netip.AddrPort) error {
 // end ends a pod. A container that the old kubelet was just starting can not be removed before it has started: that
 // is tried again.
 func (k *Kubelet) end(ctx context.Context, sandbox, component string) error {
-	return again(ctx, endWithin, func() error { return k.endNow(ctx, sandbox, component) })
+	return again(ctx, endWithin, func() error { return k.endNow(ctx, sandbox, component, stopSeconds) })
 }
 
 // again attempts something until it succeeds, for as long as it may take; the error is the last one.
@@ -96,7 +96,7 @@ func again(ctx context.Context, within time.Duration, attempt func() error) erro
 }
 
 // endNow stops the component's containers in a sandbox, gently, and removes it.
-func (k *Kubelet) endNow(ctx context.Context, sandbox, component string) error {
+func (k *Kubelet) endNow(ctx context.Context, sandbox, component string, grace int64) error {
 	containers, err := k.containers(ctx, sandbox, component)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (k *Kubelet) endNow(ctx context.Context, sandbox, component string) error {
 		if c.GetState() != runtimeapi.ContainerState_CONTAINER_RUNNING {
 			continue
 		}
-		if _, err := k.cri.StopContainer(ctx, &runtimeapi.StopContainerRequest{ContainerId: c.GetId(), Timeout: stopSeconds}); err != nil {
+		if _, err := k.cri.StopContainer(ctx, &runtimeapi.StopContainerRequest{ContainerId: c.GetId(), Timeout: grace}); err != nil {
 			return k.criError(err)
 		}
 	}

@@ -53,7 +53,7 @@ func (f *fakeRuntime) RemovePodSandbox(_ context.Context, r *runtimeapi.RemovePo
 func (f *fakeRuntime) ListPodSandbox(_ context.Context, r *runtimeapi.ListPodSandboxRequest) (*runtimeapi.ListPodSandboxResponse, error) {
 	reply := &runtimeapi.ListPodSandboxResponse{}
 	for _, s := range f.sandboxes {
-		if s.GetLabels()[podNameLabel] == r.GetFilter().GetLabelSelector()[podNameLabel] {
+		if r.GetFilter() == nil || s.GetLabels()[podNameLabel] == r.GetFilter().GetLabelSelector()[podNameLabel] {
 			reply.Items = append(reply.Items, s)
 		}
 	}

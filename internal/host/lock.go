@@ -41,15 +41,26 @@ func (h *Host) Lock(path string) (unlock func(), err error) {
 		defer f.Close()
 		return nil, h.holder(f.Name(), path)
 	}
+	if err == nil && !h.is(f, path) {
+		// A reset has removed the file, last of all, between the two calls.
+		return nil, errors.Join(fmt.Errorf("lock %s: a reset has just ended\nhint: run it again", path), f.Close())
+	}
 	if err == nil {
 		err = writePID(f)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, bare(err)), f.Close())
 	}
-	// The file stays: to remove it would let a third process lock a new file of that name
-	// while a second one waits on the old.
+	// The file stays, or a third process could lock a new one of that name while a second holds the old. Only a reset
+	// removes it.
 	return func() { _ = f.Truncate(0); _ = f.Close() }, nil
+}
+
+// is says whether the open file is the one at path.
+func (h *Host) is(f *os.File, path string) bool {
+	open, err := f.Stat()
+	there, err2 := os.Stat(h.Path(path))
+	return err == nil && err2 == nil && os.SameFile(open, there)
 }
 
 func writePID(f *os.File) error {

@@ -44,6 +44,21 @@ func (h *Host) DefaultIP() netip.Addr {
 	return netip.Addr{}
 }
 
+// Addresses are those of all interfaces.
+func (h *Host) Addresses() ([]netip.Addr, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("read the interfaces' addresses: %w", err)
+	}
+	var all []netip.Addr
+	for _, a := range addrs {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			all = append(all, prefix.Addr().Unmap())
+		}
+	}
+	return all, nil
+}
+
 // globalAddr is the first address of an interface that others can reach, of one family.
 func globalAddr(name string, is func(netip.Addr) bool) netip.Addr {
 	link, err := net.InterfaceByName(name)

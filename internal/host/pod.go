@@ -61,14 +61,13 @@ func (k *Kubelet) sandbox(ctx context.Context, component string) (*runtimeapi.Po
 	}), nil
 }
 
-// containers are the component's in a sandbox, the newest first.
+// containers are the component's in a sandbox, the newest first; "" means all.
 func (k *Kubelet) containers(ctx context.Context, sandbox, component string) ([]*runtimeapi.Container, error) {
-	reply, err := k.cri.ListContainers(ctx, &runtimeapi.ListContainersRequest{
-		Filter: &runtimeapi.ContainerFilter{
-			PodSandboxId:  sandbox,
-			LabelSelector: map[string]string{containerNameLabel: component},
-		},
-	})
+	filter := &runtimeapi.ContainerFilter{PodSandboxId: sandbox}
+	if component != "" {
+		filter.LabelSelector = map[string]string{containerNameLabel: component}
+	}
+	reply, err := k.cri.ListContainers(ctx, &runtimeapi.ListContainersRequest{Filter: filter})
 	if err != nil {
 		return nil, k.criError(err)
 	}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tripod.dev/tripod/phases"
+)
+
+// confirmed shows what will be done and asks for a yes, unless force says it.
+func (c *resetCommand) confirmed(cmd *cobra.Command, force bool, steps []phases.Step) error {
+	if force {
+		return nil
+	}
+	question := c.show
+	if c.show.output == "json" {
+		question.to = c.show.notes
+	}
+	for _, step := range steps {
+		question.step(step)
+	}
+	fmt.Fprint(question.to, "\nThis can not be undone. Go on? [y/N] ")
+	answer, err := answered(cmd.Context(), cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
+		return &inputError{errors.New("not confirmed: nothing was changed\nhint: answer y, or give --force")}
+	}
+	return nil
+}
+
+// answered is a line of what is typed, or less where there is no more.
+func answered(ctx context.Context, from io.Reader) (string, error) {
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(from).ReadString('\n')
+		line <- text
+	}()
+	select {
+	case text := <-line:
+		return text, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// nothing tells that there is nothing to do.
+func (c *resetCommand) nothing(p progress) {
+	const text = "Nothing to do: nothing is left here of init or join."
+	if c.show.output == "json" {
+		p.tell(phases.Event{Time: time.Now(), Kind: phases.Done, Phase: "cleanup-node", Text: text})
+		return
+	}
+	fmt.Fprintln(c.show.to, text)
+}
+
+// farewell is what a person has to know of a machine that is reset: what stays.
+func (c *resetCommand) farewell(p progress, m phases.Master, list []phases.Phase) {
+	if len(phases.Only(list, "cleanup-node")) == 0 {
+		return
+	}
+	if m.NodeStays() {
+		p.tell(phases.Event{Time: time.Now(), Kind: phases.Warned, Phase: "cleanup-node",
+			Text: "the cluster still has the object of this node; on a master: kubectl delete node " + m.Node.Registration.Name})
+	}
+	if c.show.output == "text" {
+		fmt.Fprint(c.show.to, `
+What init and join have made here is gone. Left as they are: the pod network's configuration in /etc/cni/net.d and
+its interfaces, packet filter rules (iptables, nftables, IPVS), and kubeconfigs in home directories.
+`)
+	}
+}
