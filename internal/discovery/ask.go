@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -129,6 +130,9 @@ func (i *inquiry) unanswered(ctx context.Context, err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
+		err = &net.OpError{Op: op.Op, Net: op.Net, Addr: op.Addr, Err: op.Err} // our own port is another one each time
 	}
 	var verification *tls.CertificateVerificationError
 	if !errors.As(err, &verification) {
