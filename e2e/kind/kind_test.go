@@ -15,7 +15,7 @@ import (
 	"tripod.dev/tripod/e2e/lab"
 )
 
-// drill says whether to make the clusters that take longest, instead of the others.
+// drill says whether to make the clusters that make test leaves out, instead of the others.
 func drill() bool { return os.Getenv("TRIPOD_DRILL") != "" }
 
 // An unmodified kind makes whole clusters of our nodes, and everything else that kind does works on them. In the mixed
