@@ -170,7 +170,7 @@ func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, e
 		return cfg, warnings, err
 	}
 	if runs := s.KubernetesVersion; runs != "" && runs != cfg.Version.Tag() {
-		return cfg, warnings, fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: take it down first, or give the new one another --name", s.Name, runs, cfg.Version.Tag())
+		return cfg, warnings, fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: tripod sandbox down --name %s takes it down, or give the new one another --name", s.Name, runs, cfg.Version.Tag(), s.Name)
 	}
 	s.KubernetesVersion = cfg.Version.Tag()
 	return cfg, warnings, nil

@@ -97,9 +97,9 @@ func (s Sandbox) Grown(masters int) (Sandbox, error) {
 	case masters > MostMasters:
 		return s, fmt.Errorf("%d masters are too many\nhint: at most %d; etcd gets slower with every voter", masters, MostMasters)
 	case masters < has:
-		return s, fmt.Errorf("sandbox %s has %d masters, which do not become %d\nhint: tripod sandbox stop tries a failure; for fewer masters take it down first, or give the new one another --name", s.Name, has, masters)
+		return s, fmt.Errorf("sandbox %s has %d masters, which do not become %d\nhint: tripod sandbox stop tries a failure; for fewer masters tripod sandbox down --name %s takes it down, or give the new one another --name", s.Name, has, masters, s.Name)
 	case masters > has && !s.Endpoint.IsValid():
-		return s, fmt.Errorf("sandbox %s was made for one master: it has no balancer, and its certificates name none\nhint: take it down first, or give the new one another --name", s.Name)
+		return s, fmt.Errorf("sandbox %s was made for one master: it has no balancer, and its certificates name none\nhint: tripod sandbox down --name %s takes it down, or give the new one another --name", s.Name, s.Name)
 	}
 	s.Masters = slices.Clone(s.Masters)
 	for number := has + 1; number <= masters; number++ {
