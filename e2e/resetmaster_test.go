@@ -46,7 +46,7 @@ func TestResetMaster(t *testing.T) {
 	reset(t, second)
 	wantReset(t, second)
 	until(t, "ready again", func(ctx context.Context) error { return ready(ctx, first.Kubectl) }) // its etcd was away
-	etcdAway(t, first) // its data say that it is alone
+	etcdAway(t, first)                                                                            // its data say that it is alone
 	wantSays(t, reset(t, first), "this is the only etcd member")
 	wantReset(t, first)
 }

@@ -218,16 +218,22 @@ func joinAsLearner(m Master) ([]Change, error) {
 	return append(changes, manifest...), err
 }
 
+// settledWithin is longer than etcd takes to trust new connections between its voters; beside a dead one it adds nobody.
+const settledWithin = 20 * time.Second
+
 func (m Master) addLearner() Change {
 	return Change{Verb: "add", What: "a learner at " + m.peerURL() + " to etcd", do: func(ctx context.Context, s Site) error {
 		if err := m.Etcd.MayAdd(); err != nil {
 			return err
 		}
-		ctx, stop := context.WithTimeout(ctx, m.Health)
+		settle, stop := context.WithTimeout(ctx, settledWithin)
 		defer stop()
 		return m.asVoters(func(v *etcd.Voters) (err error) {
 			var id uint64
-			err = s.whileIt(ctx, etcd.ErrUnsettled, lookEvery, func() error { id, err = v.Add(ctx, m.peerURL()); return err })
+			err = s.whileIt(settle, etcd.ErrUnsettled, lookEvery, func() error { id, err = v.Add(settle, m.peerURL()); return err })
+			if errors.Is(err, etcd.ErrUnsettled) {
+				return m.Etcd.Unsettled(err)
+			}
 			if err != nil {
 				return err
 			}

@@ -61,8 +61,8 @@ func quorumKept(m Master) []finding {
 	var found []finding
 	for _, p := range m.Etcd.Voters() {
 		if p.Err != nil && !slices.ContainsFunc(m.namesakes(), func(n etcd.Peer) bool { return n.ID == p.ID }) {
-			found = append(found, finding{id: "EtcdMember", harmless: true, problem: fmt.Sprintf("etcd member %s is dead: %v", p, p.Err),
-				hint: "if it does not come back, tripod etcd member remove " + p.String()})
+			found = append(found, finding{id: "EtcdMember", harmless: true, problem: fmt.Sprintf("etcd member %s is dead, and etcd takes no further one beside it: %v", p, p.Err),
+				hint: "bring it back, or if it is gone for good: tripod etcd member remove " + p.String()})
 		}
 	}
 	return found

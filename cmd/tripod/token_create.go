@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/cluster"
@@ -234,6 +235,40 @@ func createToken(cmd *cobra.Command, client *cluster.Client, r bootstrap.Record)
 	}
 	if err != nil {
 		return fmt.Errorf("create token %s: %w", r.ID, err)
+	}
+	return signInfo(cmd, client, r)
+}
+
+// signInfo signs cluster-info with the token, so that who joins by it needs not wait for a controller-manager that leads: the
+// bootstrapsigner does the same, a while after it has begun to.
+func signInfo(cmd *cobra.Command, client *cluster.Client, r bootstrap.Record) error {
+	if !r.For(bootstrap.Signing) {
+		return nil
+	}
+	err := ask(cmd.Context(), cmd.ErrOrStderr(), func(ctx context.Context) error {
+		info, err := client.Get(ctx, cluster.ConfigMap(bootstrap.InfoNamespace, bootstrap.InfoName))
+		if err != nil {
+			return err
+		}
+		text, _, err := unstructured.NestedString(info.Object, "data", bootstrap.InfoKey)
+		if err != nil || text == "" {
+			return err
+		}
+		jws, err := r.Sign(text)
+		if err == nil {
+			err = unstructured.SetNestedField(info.Object, jws, "data", bootstrap.SignaturePrefix+r.ID)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = client.Update(ctx, info) // a conflict, and so again, if the controller was faster
+		return err
+	})
+	if apierrors.IsNotFound(err) {
+		return nil // there is nothing to sign
+	}
+	if err != nil {
+		return fmt.Errorf("sign cluster-info with token %s: %w", r.ID, err)
 	}
 	return nil
 }

@@ -33,6 +33,9 @@ func Open(ctx context.Context, l lab.Lab) (*Engine, error) {
 	if _, err := exec.LookPath("docker"); err != nil {
 		return nil, fmt.Errorf("%w\nhint: install docker (on Debian: apt-get install docker.io)", err)
 	}
+	if err := lab.RaiseWatchers(); err != nil {
+		return nil, err
+	}
 	probe := filepath.Join(l.Root, "bin", "e2e", "pause")
 	theirs := &Engine{Host: os.Getenv("DOCKER_HOST")}
 	reason := theirs.usable(ctx, probe)

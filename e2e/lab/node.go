@@ -41,6 +41,9 @@ type Node struct {
 
 // Start starts a machine and returns once its containerd answers. The caller closes it.
 func (l Lab) Start(ctx context.Context, m Machine) (*Node, error) {
+	if err := RaiseWatchers(); err != nil {
+		return nil, err
+	}
 	dir, err := l.newScratch("node")
 	if err != nil {
 		return nil, err

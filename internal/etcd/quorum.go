@@ -113,6 +113,14 @@ func (c Cluster) without(p Peer, what string, voters int) error {
 	return nil
 }
 
+// Unsettled explains, once it has lasted longer than it can by itself, that etcd takes no member beside voters that are dead.
+func (c Cluster) Unsettled(err error) error {
+	if sick := c.sick(); sick != "" {
+		return refused("%w; it takes none beside a dead voter\n%s\nhint: bring it back, or if it is gone for good: tripod etcd member remove NAME, then join again", err, sick)
+	}
+	return err
+}
+
 func healthy(voters []Peer) int {
 	count := 0
 	for _, p := range voters {

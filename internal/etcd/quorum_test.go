@@ -85,6 +85,18 @@ func TestSteady(t *testing.T) {
 	mentions(t, of("hdd").Quorum(), "1 of 3 voters are healthy, 2 are needed\n  m2: connection refused\n  m3: connection refused")
 }
 
+func TestUnsettled(t *testing.T) {
+	t.Parallel()
+	if err := of("hh").Unsettled(ErrUnsettled); !errors.Is(err, ErrUnsettled) || Refused(err) {
+		t.Errorf("with all well: %v", err)
+	}
+	err := of("hhd").Unsettled(ErrUnsettled)
+	if !errors.Is(err, ErrUnsettled) || !Refused(err) {
+		t.Errorf("beside a dead one: %v", err)
+	}
+	mentions(t, err, "  m3: connection refused\nhint: ")
+}
+
 func TestInitialCluster(t *testing.T) {
 	t.Parallel()
 	c := of("hu")
