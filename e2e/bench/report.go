@@ -46,10 +46,6 @@ func (r *report) weigh(l lab.Lab) error {
 	r.ratio("v/u  tripod join : kubeadm join, of a master", "v", "u", 0.35)
 	r.ratio("x/w  kind with tripod : with kubeadm, 3 masters", "x", "w", 0.65)
 	r.ratio("y/b  tripod sandbox up: 3 masters : 1", "y", "b", 2.5)
-	if five, one := r.column("z", seconds), r.column("v", seconds); len(five) > 0 && len(one) > 0 {
-		// Of them etcd takes five (HealthInterval): each member has to have been connected so long before the next may come.
-		r.bound("seconds for each further of 5 masters at once", (median(five)-median(one))/4, 8)
-	}
 	// 0.3 s where kubeadm takes 1.05 s: as a ratio, since both are slower where others compute, too.
 	r.compare("CPU of tripod init : kubeadm init's", r.column("d", cpu), r.column("c", cpu), 0.3/1.05)
 	r.compare("CPU of tripod sandbox up : kubeadm init's", r.column("b", cpu), r.column("c", cpu), 0.3/1.05)
