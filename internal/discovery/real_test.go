@@ -194,7 +194,7 @@ func (l *live) fill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute) // it takes seconds; a busy machine takes a minute
 	defer stop()
 	both, soon := []string{bootstrap.Signing, bootstrap.Authentication}, time.Now().Add(time.Hour)
 	records := map[string]bootstrap.Record{

@@ -148,6 +148,7 @@ func TestPod(t *testing.T) {
 	restarted := map[string]string{restartCountAnnotation: "3"}
 	crashed := &runtimeapi.ContainerStatus{Id: "c1", State: exited, StartedAt: started, FinishedAt: long, ExitCode: 1, Reason: "Error",
 		LogPath: "/var/log/pods/etcd/0.log", Annotations: restarted}
+	soon := now.Add(time.Hour).UnixNano() // just now, however slow this machine is
 	exit := &Exit{Code: 1, At: time.Unix(0, long), Reason: "Error", ContainerID: "c1",
 		Log: []string{"listen tcp 10.0.0.1:2380: bind: address already in use"}}
 	for name, tt := range map[string]struct {
@@ -167,8 +168,8 @@ func TestPod(t *testing.T) {
 		"backs off": {runtime: fakeRuntime{sandboxes: one, containers: []*runtimeapi.ContainerStatus{crashed}},
 			want: Running{Revision: "r1", State: Waiting, StartedAt: time.Unix(0, started), Restarts: 3, Exit: exit}},
 		"just ended, never started": {runtime: fakeRuntime{sandboxes: one, containers: []*runtimeapi.ContainerStatus{
-			{Id: "c1", State: exited, FinishedAt: now.UnixNano(), ExitCode: 128, Reason: "StartError", Message: "no such file"}}},
-			want: Running{Revision: "r1", State: Exited, Exit: &Exit{Code: 128, At: time.Unix(0, now.UnixNano()), Reason: "StartError", ContainerID: "c1", Log: []string{"no such file"}}}},
+			{Id: "c1", State: exited, FinishedAt: soon, ExitCode: 128, Reason: "StartError", Message: "no such file"}}},
+			want: Running{Revision: "r1", State: Exited, Exit: &Exit{Code: 128, At: time.Unix(0, soon), Reason: "StartError", ContainerID: "c1", Log: []string{"no such file"}}}},
 		"nothing yet":       {runtime: fakeRuntime{images: []string{"registry.k8s.io/etcd:3.6.8-0"}}},
 		"sandbox only":      {runtime: fakeRuntime{sandboxes: one, images: []string{"registry.k8s.io/etcd:3.6.8-0"}}, want: Running{Revision: "r1"}},
 		"image missing":     {runtime: fakeRuntime{sandboxes: one}, want: Running{Revision: "r1"}, err: "no container yet; its image registry.k8s.io/etcd:3.6.8-0 is not on this machine"},
