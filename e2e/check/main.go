@@ -54,7 +54,7 @@ func (c *checks) parts(drill bool) []part {
 	return []part{
 		{"lint", c.lint},
 		{"unit", c.unit},
-		{"e2e", func() { c.e2e("-timeout=30m") }},
+		{"e2e", func() { c.e2e("-timeout=45m") }},
 		{"kind", c.kind},
 	}
 }
