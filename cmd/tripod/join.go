@@ -71,6 +71,7 @@ func (c *joinCommand) run(cmd *cobra.Command, args []string) error {
 	all := phases.Join()
 	if cfg.Join.ControlPlane != nil {
 		all = phases.JoinMaster()
+		cfg.Node.SkipPhases = withManifests(cfg.Node.SkipPhases)
 	}
 	list, unknown := phases.Without(all, cfg.Node.SkipPhases)
 	if unknown = unknownPhases(unknown, joinPhasesOfKubeadm()); len(unknown) > 0 {
@@ -127,7 +128,7 @@ func (c *joinCommand) load() (config.Config, []string, error) {
 	return config.LoadJoin(data, c.overrides.ConfigFile, c.overrides, machine)
 }
 
-// joinSite is this machine and its kubelet; it runs no pods of tripod's.
+// joinSite is this machine and its kubelet. Which images a master's pods have, the cluster says later.
 func joinSite(c config.Config) (phases.Site, error) {
 	h := host.Open("/")
 	kubelet, err := h.NewKubelet(host.KubeletOptions{

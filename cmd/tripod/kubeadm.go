@@ -89,6 +89,18 @@ func joinPhasesOfKubeadm() []string {
 	return []string{"control-plane-prepare", "check-etcd", "etcd-join", "control-plane-join", "wait-control-plane"}
 }
 
+// withManifests adds to the phases that a joining master leaves out those that write its manifests, which kubeadm has
+// among its preparations.
+func withManifests(skip []string) []string {
+	prepares := func(name string) bool {
+		return slices.Contains([]string{"control-plane-prepare", "control-plane-prepare/all", "control-plane-prepare/control-plane"}, name)
+	}
+	if slices.ContainsFunc(skip, prepares) {
+		return append(slices.Clone(skip), "control-plane")
+	}
+	return skip
+}
+
 // unknownPhases are the names that are none of kubeadm's phases either.
 func unknownPhases(names, kubeadms []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {

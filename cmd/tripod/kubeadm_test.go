@@ -115,3 +115,16 @@ func TestUnknownPhases(t *testing.T) {
 		t.Error("join:", got)
 	}
 }
+
+// Who leaves kubeadm's preparations out leaves the manifests out, which kubeadm writes there.
+func TestWithManifests(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"control-plane-prepare", "control-plane-prepare/all", "control-plane-prepare/control-plane"} {
+		if got := withManifests([]string{name}); !slices.Equal(got, []string{name, "control-plane"}) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if got := withManifests([]string{"control-plane-prepare/certs"}); len(got) != 1 {
+		t.Errorf("certificates alone: %v", got)
+	}
+}

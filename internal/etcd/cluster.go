@@ -70,11 +70,6 @@ func (c Cluster) ByPeerURL(url string) (Peer, bool) {
 	return c.find(func(p Peer) bool { return slices.Contains(p.PeerURLs, url) })
 }
 
-// ByName is the member of that name.
-func (c Cluster) ByName(name string) (Peer, bool) {
-	return c.find(func(p Peer) bool { return p.Name == name })
-}
-
 func (c Cluster) find(is func(Peer) bool) (Peer, bool) {
 	if i := slices.IndexFunc(c.Members, is); i >= 0 {
 		return c.Members[i], true

@@ -28,7 +28,7 @@ func TestDrop(t *testing.T) {
 	}
 	_ = b.dialed(t)
 	c := a.surveyed(t)
-	leader, there := c.ByName("a")
+	leader, there := c.find(func(p Peer) bool { return p.Name == "a" })
 	if err != nil || len(c.Voters()) != 2 || !there || !leader.Leads {
 		t.Fatalf("%+v, %v", c, err)
 	}

@@ -1,7 +1,6 @@
 package etcd
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,10 +142,4 @@ func (c Cluster) sick() string {
 		}
 	}
 	return strings.Join(lines, "\n")
-}
-
-// Refused says whether a change of members was refused, and nothing was changed.
-func Refused(err error) bool {
-	var r *RefusedError
-	return errors.As(err, &r)
 }

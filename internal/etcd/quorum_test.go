@@ -66,7 +66,7 @@ func TestGuards(t *testing.T) {
 				"add": {c.MayAdd(), tt.add}, "promote": {c.MayPromote(id), tt.promote},
 				"remove": {c.MayRemove(id), tt.remove}, "stop": {c.MayStop(id), tt.stop},
 			} {
-				if (got.err == nil) != got.want || got.err != nil && !Refused(got.err) {
+				if (got.err == nil) != got.want || got.err != nil && !refusal(got.err) {
 					t.Errorf("%s: %v", what, got.err)
 				}
 			}
@@ -87,11 +87,11 @@ func TestSteady(t *testing.T) {
 
 func TestUnsettled(t *testing.T) {
 	t.Parallel()
-	if err := of("hh").Unsettled(ErrUnsettled); !errors.Is(err, ErrUnsettled) || Refused(err) {
+	if err := of("hh").Unsettled(ErrUnsettled); !errors.Is(err, ErrUnsettled) || refusal(err) {
 		t.Errorf("with all well: %v", err)
 	}
 	err := of("hhd").Unsettled(ErrUnsettled)
-	if !errors.Is(err, ErrUnsettled) || !Refused(err) {
+	if !errors.Is(err, ErrUnsettled) || !refusal(err) {
 		t.Errorf("beside a dead one: %v", err)
 	}
 	mentions(t, err, "  m3: connection refused\nhint: ")
@@ -107,4 +107,10 @@ func TestInitialCluster(t *testing.T) {
 	if got, want := c.InitialCluster("new", "https://10.0.0.2:2380"), "m1=https://10.0.0.1:2380,new=https://10.0.0.2:2380"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+}
+
+// refusal says that nothing was changed.
+func refusal(err error) bool {
+	var r *RefusedError
+	return errors.As(err, &r)
 }
