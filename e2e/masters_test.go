@@ -21,6 +21,7 @@ const writeEvery = 100 * time.Millisecond
 // masters are a cluster of masters behind one endpoint. It is written to, and its quorum is watched, all the time.
 type masters struct {
 	network *lab.Network
+	version string      // of Kubernetes
 	nodes   []*lab.Node // which have joined; the first one first
 	command []string    // by which masters join, as init has printed it, without the program's name
 	writer  *lab.Writer
@@ -30,7 +31,13 @@ type masters struct {
 // newMasters is a first master by tripod or kubeadm, with its certificates uploaded.
 func newMasters(t *testing.T, program string) *masters {
 	t.Helper()
-	m := &masters{network: newNetwork(t), quorum: lab.NewQuorum()}
+	return newMastersOf(t, program, lab.Default)
+}
+
+// newMastersOf is newMasters of a version of Kubernetes.
+func newMastersOf(t *testing.T, program, version string) *masters {
+	t.Helper()
+	m := &masters{network: newNetwork(t), version: version, quorum: lab.NewQuorum()}
 	m.listen(t)
 	first := m.machine(t, 1)
 	out := must(t)(first.Run(t.Context(), program, mastersInit(program, first.Version)...))
@@ -85,7 +92,7 @@ func (m *masters) listen(t *testing.T) {
 // machine is the machine of a master by its number from 1. Nothing was done to it.
 func (m *masters) machine(t *testing.T, number byte) *lab.Node {
 	t.Helper()
-	return newNode(t, lab.Machine{Name: fmt.Sprintf("master-%d", number), Addr: masterAddr(number), Network: m.network})
+	return newNode(t, lab.Machine{Version: m.version, Name: fmt.Sprintf("master-%d", number), Addr: masterAddr(number), Network: m.network})
 }
 
 func masterAddr(number byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 88, 0, 1 + number}) }

@@ -3,6 +3,7 @@ package manifests
 import (
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -42,4 +43,26 @@ func HostPath(manifest []byte, volume string) string {
 		}
 	}
 	return ""
+}
+
+// Grace is how long the pod of a manifest has to end by itself, 30 s unless it says otherwise.
+func Grace(manifest []byte) time.Duration {
+	var pod corev1.Pod
+	if err := yaml.Unmarshal(manifest, &pod); err != nil || pod.Spec.TerminationGracePeriodSeconds == nil {
+		return corev1.DefaultTerminationGracePeriodSeconds * time.Second
+	}
+	return time.Duration(*pod.Spec.TerminationGracePeriodSeconds) * time.Second
+}
+
+// Images are those of a manifest's containers, by the container's name.
+func Images(manifest []byte) map[string]string {
+	var pod corev1.Pod
+	if err := yaml.Unmarshal(manifest, &pod); err != nil {
+		return nil
+	}
+	images := map[string]string{}
+	for _, c := range pod.Spec.Containers {
+		images[c.Name] = c.Image
+	}
+	return images
 }

@@ -54,8 +54,8 @@ func annotation(manifest []byte, name string) string {
 	return pod.Annotations[name]
 }
 
-// decode reads YAML or JSON strictly: duplicate and unknown fields, and fields in the wrong case, are errors, all told at once.
-func decode(data []byte) (*corev1.Pod, error) {
+// Decode reads a manifest, YAML or JSON strictly: duplicate and unknown fields, and fields in the wrong case, are errors, all told at once.
+func Decode(data []byte) (*corev1.Pod, error) {
 	doc, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ spec:
 	if diff := cmp.Diff(want, string(got)); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	again, err := decode(got)
+	again, err := Decode(got)
 	if diff := cmp.Diff(testPod(), again); err != nil || diff != "" {
 		t.Error(err, diff)
 	}

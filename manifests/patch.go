@@ -24,7 +24,7 @@ func Patch(pod *corev1.Pod, target string, files []PatchFile) (*corev1.Pod, erro
 		if document, err = f.Apply(document, corev1.Pod{}); err != nil {
 			return nil, err
 		}
-		if patched, err = decode(document); err != nil {
+		if patched, err = Decode(document); err != nil {
 			return nil, fmt.Errorf("patch file %s makes no pod: %w", f.Name, err)
 		}
 		if patched.Kind != pod.Kind || patched.Name != pod.Name || patched.Namespace != pod.Namespace {

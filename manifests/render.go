@@ -17,7 +17,7 @@ func Render(text string, values any) (*corev1.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	pod, err := decode(data)
+	pod, err := Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("the template makes no pod: %w", err)
 	}

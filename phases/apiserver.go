@@ -18,8 +18,10 @@ type apiserverValues struct {
 	DNSDomain, ServiceSubnet   string
 	// AuthorizationConfig says that the user has a file with authorizers, which excludes the flag.
 	AuthorizationConfig bool
-	Bundles             []bundle
-	PKI                 string
+	// ShutdownDelay is how long it answers on while its readyz fails already; "" where nobody looks at that.
+	ShutdownDelay string
+	Bundles       []bundle
+	PKI           string
 }
 
 func (m Master) apiserverValues() apiserverValues {
@@ -33,9 +35,22 @@ func (m Master) apiserverValues() apiserverValues {
 		DNSDomain:           net.DNSDomain,
 		ServiceSubnet:       net.ServiceSubnet,
 		AuthorizationConfig: argument(args, "authorization-config", "") != "",
+		ShutdownDelay:       m.shutdownDelay(),
 		Bundles:             m.bundles(),
 		PKI:                 m.Paths.PKI,
 	}
+}
+
+// shutdownDelay is the time that a balancer in front of several masters has to notice that one is about to end: an apiserver
+// refuses requests on connections that it has, once it has stopped to listen. A sandbox's balancer looks more often.
+func (m Master) shutdownDelay() string {
+	switch {
+	case m.Cluster.ControlPlaneEndpoint == "":
+		return ""
+	case m.Rootless:
+		return "1s"
+	}
+	return "5s"
 }
 
 // apiserverProbe is the advertised address: the apiserver listens at all, or in a sandbox at that one only.

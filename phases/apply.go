@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 
 	"tripod.dev/tripod/internal/host"
@@ -23,6 +22,11 @@ type Application struct {
 	Journal *host.Journal
 	// Tell gets every event, one at a time.
 	Tell func(Event)
+
+	// back is the way back of what is replaced and not proved yet.
+	back *retreats
+	// turn is this master's, as long as locked steps follow each other.
+	turn *turn
 }
 
 // Apply carries the steps out, in order, and proves each before the next begins; those that may
@@ -37,10 +41,12 @@ func Apply(ctx context.Context, a Application, steps []Step) error {
 	prober.alive = a.Runner.Alive
 	a.Tell = inTurn(a.Tell)
 	a.api = sync.OnceValues(a.Master.client)
+	a.verb, a.back, a.turn = a.Verb, &retreats{}, &turn{}
+	defer a.turn.end()
 	for len(steps) > 0 {
 		next := cutAt(steps)
 		if err := a.inOrder(ctx, prober, steps[:next]); err != nil {
-			return err
+			return a.goBack(ctx, err)
 		}
 		steps = steps[next:]
 	}
@@ -78,7 +84,7 @@ func eachOnce(tell func(string)) func(string) {
 // sweep removes what killed runs left staged, keys perhaps. Only when everything is proved: to a plan of some phases,
 // what the others need is a leftover, too (host.ReadPair).
 func (a Application) sweep(s Step) error {
-	if s.Phase != proveEverything && s.Phase != proveJoinedPhase {
+	if !s.Sweeps {
 		return nil
 	}
 	return a.Host.Sweep(fileDirs(a.Master.Config)...)
@@ -88,8 +94,6 @@ func (a Application) sweep(s Step) error {
 func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error {
-		var t turn
-		defer t.end()
 		for _, s := range steps {
 			w := &waiter{Application: a, prober: prober, step: s, begun: time.Now()}
 			switch {
@@ -97,9 +101,9 @@ func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) 
 				all.Go(func() error { return w.inTurn(ctx, &turn{}) })
 				continue
 			case !s.Locked:
-				t.end()
+				a.turn.end()
 			}
-			if err := w.inTurn(ctx, &t); err != nil {
+			if err := w.inTurn(ctx, a.turn); err != nil {
 				return err
 			}
 		}
@@ -145,6 +149,7 @@ func (w *waiter) change(ctx context.Context) error {
 		}
 	}
 	host.Killpoint("begin " + w.step.Phase)
+	w.back.add(w.step)
 	site := w.Site
 	site.tell = eachOnce(func(reason string) { w.tell(Waiting, reason) })
 	for _, c := range together(w.step.Changes) {
@@ -204,6 +209,7 @@ func (w *waiter) proved(ctx context.Context) error {
 		}
 	}
 	host.Killpoint("done " + w.step.Phase)
+	w.back.drop(w.step.Proof.Component)
 	w.tell(kind, w.undone())
 	if len(w.step.Changes) == 0 {
 		return nil
@@ -219,38 +225,21 @@ func (w *waiter) undone() string {
 	return "left out: no kubelet runs an apiserver here yet"
 }
 
-// failed puts back what the step has replaced, waits until that is healthy, and passes the cause on.
+// failed tells the cause, and passes it on. What was interrupted has not failed.
 func (w *waiter) failed(ctx context.Context, cause error) error {
 	if ctx.Err() != nil && !lockLost(ctx) {
 		return context.Cause(ctx)
 	}
 	w.tell(Failed, cause.Error())
-	err := fmt.Errorf("%s: %w", w.step.Phase, cause)
-	if w.step.Proof.Component == "" {
-		return err
+	if len(w.step.Changes) > 0 {
+		w.regret(cause)
 	}
-	for _, c := range w.step.Changes {
-		if len(c.old) == 0 {
-			continue
-		}
-		if backErr := w.putBack(ctx, c); backErr != nil {
-			err = multierror.Append(err, fmt.Errorf("%s: %w", w.step.Phase, backErr))
-		}
-	}
-	return err
+	return fmt.Errorf("%s: %w", w.step.Phase, cause)
 }
 
-// putBack undoes a change and waits until what it had replaced is healthy again.
-func (w *waiter) putBack(ctx context.Context, c Change) error {
-	undone := time.Now()
-	if err := c.Undo(ctx, w.Site); err != nil {
-		return fmt.Errorf("putting back the earlier %s: %w", c.What, err)
-	}
-	if err := w.wait(ctx, undone); err != nil {
-		return fmt.Errorf("the earlier %s is back, but: %w", c.What, err)
-	}
-	w.tell(Restored, "the earlier "+c.What+" is back and healthy")
-	return nil
+// regret adds to the journal that the step has failed. Where even that is not possible, as on a full disk, the cause counts.
+func (w *waiter) regret(cause error) {
+	_ = w.Journal.Append(host.Entry{Time: time.Now(), Verb: w.Verb, Phase: w.step.Phase, Status: string(Failed), Error: cause.Error()})
 }
 
 // note adds the step to the journal.

@@ -62,7 +62,7 @@ func (b Balancer) want(m Master) ([]Change, error) {
 		return nil, err
 	}
 	manifest := host.File{Path: filepath.Join(m.Paths.Manifests, balancerName+".yaml"), Mode: 0o600, Data: data}
-	return append(write(m, ca), m.run(pod, manifest)...), nil
+	return append(write(m, ca), m.run(pod.Name, manifest)...), nil
 }
 
 // pod is the balancer's pod. Another CA makes another revision of it.

@@ -3,7 +3,6 @@ package phases
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -38,6 +37,8 @@ type Change struct {
 	pod string
 	// old is what Files replace; nil where nothing was there.
 	old []host.File
+	// takes are the ways back of what the change takes away for later ones to make room.
+	takes []retreat
 }
 
 // Site is where a plan is applied.
@@ -49,6 +50,8 @@ type Site struct {
 	// Kubelet is the Runner where that is the kubelet, with its container runtime's images; nil in a sandbox.
 	Kubelet *host.Kubelet
 
+	// verb is what the user asked for; Apply sets it.
+	verb string
 	// api is a client of this master's own apiserver; Apply sets it.
 	api func() (*cluster.Client, error)
 	// tell takes the reason why a change is still waiting; Apply sets it.
@@ -75,12 +78,6 @@ func (c Change) make(ctx context.Context, s Site) error {
 	return nil
 }
 
-// Undo puts back what the change replaced; what it created stays for the next run. Where the pod can not be ended the
-// earlier manifest lies there all the same: a master without it would not even come back after a reboot.
-func (c Change) Undo(ctx context.Context, s Site) error {
-	return errors.Join(c.end(ctx, s, c.old), s.Host.Commit(ctx, c.old...))
-}
-
 func (c Change) commit(ctx context.Context, s Site, files []host.File) error {
 	for _, f := range files {
 		if err := s.Host.Mkdir(filepath.Dir(f.Path), 0o700); err != nil {
@@ -99,6 +96,9 @@ func (c Change) commit(ctx context.Context, s Site, files []host.File) error {
 func (c Change) end(ctx context.Context, s Site, files []host.File) error {
 	if c.pod == "" || s.Kubelet == nil {
 		return nil
+	}
+	if err := s.Host.Stage(files...); err != nil {
+		return err // nothing has ended yet
 	}
 	for _, f := range files {
 		if err := s.Host.Remove(f.Path); err != nil {

@@ -292,7 +292,7 @@ func (m Master) initialCluster() (members string, existing bool) {
 	own := m.Node.Registration.Name + "=" + m.peerURL()
 	self, there := m.self()
 	first := len(m.Etcd.Members) == 0
-	earlier := manifests.ManifestFlags(m.Manifests["etcd.yaml"])
+	earlier := manifests.ManifestFlags(m.earlierManifest("etcd"))
 	kept := earlier["initial-cluster"]
 	switch {
 	case slices.Contains(strings.Split(kept, ","), own) && (first || there && self.Started()):

@@ -52,6 +52,10 @@ type Facts struct {
 	Joining *Joining
 	// Leaving is what is known of a machine that is reset; nil where it is not.
 	Leaving *Leaving
+	// Living is what is known of a master that is changed; nil where it is not.
+	Living *Living
+	// Generations are what ran on this master, oldest first.
+	Generations []Generation
 	// Journaled says that the journal knows of an earlier init on this host.
 	Journaled bool
 

@@ -35,6 +35,9 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	if f.Membership, err = readMembership(s.Host, c); err != nil {
 		return f, err
 	}
+	if f.Generations, err = ReadGenerations(s.Host, c); err != nil {
+		return f, err
+	}
 	if err := f.read(s.Host, c); err != nil {
 		return f, err
 	}

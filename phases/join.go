@@ -9,18 +9,15 @@ import (
 	"tripod.dev/tripod/internal/host"
 )
 
-// proveJoinedPhase is the name of the last phase of join.
-const proveJoinedPhase = "kubelet-wait-bootstrap"
-
 // Join is how a worker joins a cluster: the kubelet's certificate is asked for before the kubelet starts, which so
 // starts once, with all that it needs. The token is never written.
 func Join() []Phase {
 	return []Phase{
 		{Name: "preflight", About: "find the cluster, look at everything that could get in the way", Check: preflight},
 		{Name: "kubelet-start", About: "the kubelet's certificate and configuration, and the kubelet", Want: joinKubelet},
-		{Name: proveJoinedPhase, About: "wait until the kubelet is healthy and the node is in the cluster",
+		{Name: "kubelet-wait-bootstrap", About: "wait until the kubelet is healthy and the node is in the cluster",
 			Proof: Proof{Of: "the kubelet", Attempt: proveJoined,
-				Within: kubeletWithin, Explain: kubeletSaid}},
+				Within: kubeletWithin, Explain: kubeletSaid}, Sweeps: true},
 	}
 }
 

@@ -33,7 +33,8 @@ func JoinMaster() []Phase {
 		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
 			Proof: Proof{Component: "kube-scheduler", Attempt: proveScheduler}},
 		{Name: proveEverything, About: "look at all four and at the kubelet once more",
-			Proof: Proof{Attempt: proveMaster}, AfterAll: true},
+			Proof: Proof{Attempt: proveMaster}, AfterAll: true, Sweeps: true},
+		{Name: "remember", About: "keep what runs here, for the way back from later changes", Want: keepHealthy},
 	}
 }
 

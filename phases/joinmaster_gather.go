@@ -54,6 +54,9 @@ func (m *Master) readLocal(ctx context.Context, s Site, uploaded *unstructured.U
 	if m.Membership, err = readMembership(s.Host, m.Config); err != nil {
 		return err
 	}
+	if m.Generations, err = ReadGenerations(s.Host, m.Config); err != nil {
+		return err
+	}
 	if err := m.read(s.Host, m.Config); err != nil {
 		return err
 	}

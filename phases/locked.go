@@ -28,6 +28,10 @@ func (t *turn) begin(ctx context.Context, w *waiter) error {
 		return nil
 	}
 	m := w.Master
+	if m.unlockable() {
+		t.ctx, t.unlock = ctx, func() {}
+		return nil
+	}
 	voters, err := m.Etcd.Connect(m.trust()["etcd"])
 	if err != nil {
 		return err
@@ -45,11 +49,19 @@ func (t *turn) begin(ctx context.Context, w *waiter) error {
 	return nil
 }
 
+// unlockable says that there is nobody to keep the lock, nor anybody to keep it from: of a living master's etcd nobody
+// answers, or its quorum is lost, or there is but this member, which a lock that it keeps itself would not outlive.
+func (m Master) unlockable() bool {
+	return m.Living != nil && (m.Living.Unasked != nil || m.alone() || m.Etcd.Quorum() != nil)
+}
+
 // anew plans the step by what etcd's members say now, and by what the steps before have made of this machine.
 func (w *waiter) anew(ctx context.Context) (err error) {
 	m := w.Master
-	if m.Etcd, err = m.survey(ctx); err != nil {
-		return err
+	if !w.back.has("etcd") && !m.unlockable() { // what is taken away does not answer, and is the same when it is back
+		if m.Etcd, err = m.survey(ctx); err != nil {
+			return err
+		}
 	}
 	if m.Membership, err = readMembership(w.Host, m.Config); err != nil {
 		return err

@@ -27,21 +27,21 @@ func (m Master) manifest(pod *corev1.Pod) ([]Change, error) {
 		return nil, err
 	}
 	file := host.File{Path: filepath.Join(m.Paths.Manifests, pod.Name+".yaml"), Mode: 0o600, Data: data}
-	return needing(m.run(pod, file), slices.Sorted(maps.Keys(named))...), nil
+	return needing(m.run(pod.Name, file), slices.Sorted(maps.Keys(named))...), nil
 }
 
 // run is the change of a pod's manifest. It also is one where the file is right but another revision runs: a run
 // that was killed before the old pod had ended.
-func (m Master) run(pod *corev1.Pod, file host.File) []Change {
+func (m Master) run(component string, file host.File) []Change {
 	changes := write(m, file)
-	runs := m.Running[pod.Name].Revision
+	runs := m.Running[component].Revision
 	other := runs != "" && runs != manifests.RevisionOf(file.Data)
 	if len(changes) == 0 && other {
 		changes = []Change{{Verb: "replace", What: file.Path, Files: []host.File{file}, Diff: "(revision " + runs + " still runs)\n"}}
 	}
 	for i, c := range changes {
 		if other || len(c.old) > 0 {
-			changes[i].pod = pod.Name
+			changes[i].pod = component
 		}
 	}
 	return changes

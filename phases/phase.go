@@ -33,6 +33,8 @@ type Phase struct {
 	Alongside bool
 	// AfterAll has the phase wait until all that went alongside is done.
 	AfterAll bool
+	// Sweeps removes what killed runs left staged, once the phase is done: nobody needs it any more.
+	Sweeps bool
 }
 
 // A Proof says that one component is healthy.
@@ -102,7 +104,8 @@ func Init() []Phase {
 		{Name: "mark-control-plane", About: "labels and taints of this node", Want: markControlPlane},
 		{Name: "kubelet-finalize/enable-client-cert-rotation", About: "nothing: the kubelet rotates its certificate from its first start on"},
 		{Name: proveEverything, About: "let the administrators in, look at all four once more", Objects: access,
-			Proof: Proof{Attempt: proveAll}, AfterAll: true},
+			Proof: Proof{Attempt: proveAll}, AfterAll: true, Sweeps: true},
+		{Name: "remember", About: "keep what runs here, for the way back from later changes", Want: keepHealthy},
 		{Name: "show-join-command", About: "print how nodes join"},
 	}
 }

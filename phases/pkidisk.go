@@ -26,6 +26,8 @@ type DiskPKI struct {
 	SAKey, SAPub []byte
 	// KubeletClient is the file that the kubelet keeps its client certificate and key in.
 	KubeletClient []byte
+	// Without are the names of what is not to be drawn where it is not there.
+	Without []string
 }
 
 // PKI is all that a master needs: kept from disk, byte for byte, where it still fits, drawn where not.
@@ -132,6 +134,9 @@ func (d DiskPKI) read(c config.Config) readable {
 	failed := map[string]bool{}
 	_, hasOwn := d.kubelets()
 	for _, request := range pkiRequests(c) {
+		if slices.Contains(d.Without, request.Name) {
+			continue
+		}
 		if failed[request.Issuer] || request.Name == kubeletServing && hasOwn || request.Name == kubeletConf && joinsAsMaster(c) && d.Pairs[clusterCA][1] == nil {
 			continue // of another that failed; the kubelet's own; what the cluster is asked for
 		}

@@ -16,6 +16,7 @@ type Step struct {
 	Alongside bool     `json:"-"`
 	AfterAll  bool     `json:"-"`
 	Locked    bool     `json:"-"`
+	Sweeps    bool     `json:"-"`
 	// Unproved is set where nobody runs the pods, nor will by this plan: the files are written, no more.
 	Unproved bool `json:"unproved,omitempty"`
 
@@ -58,7 +59,7 @@ func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
 }
 
 func plan(p Phase, m Master) (Step, error) {
-	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll, Locked: p.Locked, phase: p}
+	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll, Locked: p.Locked, Sweeps: p.Sweeps, phase: p}
 	if p.Want != nil {
 		changes, err := p.Want(m)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"tripod.dev/tripod/certs"
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/manifests"
 )
 
 // trust is how each component's certificate is verified, and who asks. The controller-manager and the
@@ -27,6 +28,9 @@ func (m Master) trust() map[string]*tls.Config {
 // serving verifies the pair of that name by its authority, or, where the user has given the component a certificate
 // of theirs, that it is this one: who signed it and for which names is the user's affair.
 func (m Master) serving(pair, name string, args []config.Arg) *tls.Config {
+	if m.signsForItself(pair) {
+		return &tls.Config{InsecureSkipVerify: true} // another one at each start, and asked on loopback
+	}
 	theirs := argument(args, "tls-cert-file", "")
 	ours, _ := pairPaths(m.Config, pair)
 	if theirs == "" || theirs == ours {
@@ -65,4 +69,20 @@ func identity(p certs.Pair) []tls.Certificate {
 		return nil
 	}
 	return []tls.Certificate{{Certificate: [][]byte{p.Cert.Raw}, PrivateKey: p.Key, Leaf: p.Cert}}
+}
+
+// signsForItself says whether the component has no certificate of ours, as one that kubeadm has made: in a manifest that is
+// not made by the configuration.
+func (m Master) signsForItself(component string) bool {
+	if m.Living == nil || component == "apiserver" {
+		return false
+	}
+	manifest := m.earlierManifest(component)
+	switch {
+	case m.Living.Back != nil && !m.Living.Earlier:
+		manifest = m.Living.Back.Components[component].manifest()
+	case !m.Living.Earlier && !m.Living.Kept:
+		return false
+	}
+	return manifests.ManifestFlags(manifest)["tls-cert-file"] == ""
 }

@@ -14,7 +14,7 @@ func newCertsCommand() *cobra.Command {
 		Short:   "Certificates and keys",
 		Example: "  tripod certs certificate-key",
 	}
-	cmd.AddCommand(newCertificateKey())
+	cmd.AddCommand(newCertificateKey(), newCertsRenew())
 	cmd.AddCommand(refusedCerts()...)
 	return cmd
 }

@@ -89,6 +89,8 @@ func joinPhasesOfKubeadm() []string {
 	return []string{"control-plane-prepare", "check-etcd", "etcd-join", "control-plane-join", "wait-control-plane"}
 }
 
+func upgradePhasesOfKubeadm() []string { return []string{"control-plane", "addon", "upload-config"} }
+
 // withManifests adds to the phases that a joining master leaves out those that write its manifests, which kubeadm has
 // among its preparations.
 func withManifests(skip []string) []string {

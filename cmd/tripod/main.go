@@ -69,7 +69,8 @@ It speaks kubeadm's interface: verbs, flags, configuration, files, names.`,
 		return &inputError{fmt.Errorf("%w\nhint: %s --help lists the flags", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newInitCommand(), newJoinCommand(), newResetCommand(), newConfigCommand(), newSandboxCommand(), newAgentCommand(), newVersionCommand(),
-		newTokenCommand(), newCertsCommand(), newKubeconfigCommand(), newEtcdCommand())
+		newTokenCommand(), newCertsCommand(), newKubeconfigCommand(), newEtcdCommand(),
+		newUpgradeCommand(), newApplyCommand(), newRollbackCommand(), newHistoryCommand())
 	root.AddCommand(refusedVerbs()...)
 	addGlobalFlags(root)
 	root.SetOut(stdout)
@@ -93,6 +94,7 @@ func exitCode(err error) int {
 		given      *phases.InputError
 		preflight  *phases.PreflightError
 		unhealthy  *phases.UnhealthyError
+		back       *phases.WentBackError
 		unwell     *unhealthyError
 		discovered *discovery.Error
 	)
@@ -101,7 +103,7 @@ func exitCode(err error) int {
 		return exitInput
 	case errors.As(err, &preflight):
 		return exitPreflight
-	case errors.As(err, &unhealthy), errors.As(err, &unwell):
+	case errors.As(err, &unhealthy), errors.As(err, &unwell), errors.As(err, &back):
 		return exitUnhealthy
 	case errors.As(err, &discovered):
 		return discoveryExit(discovered.Kind)

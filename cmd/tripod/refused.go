@@ -10,7 +10,6 @@ import (
 // with what to do instead, and not that there is no such command.
 func refusedVerbs() []*cobra.Command {
 	return []*cobra.Command{
-		refused("upgrade", "tripod does not upgrade clusters yet", "make the cluster anew with the other --kubernetes-version"),
 		refused("alpha", "nothing is below it in kubeadm either", "--help lists the verbs"),
 	}
 }
@@ -18,7 +17,6 @@ func refusedVerbs() []*cobra.Command {
 // refusedCerts are those below certs.
 func refusedCerts() []*cobra.Command {
 	return []*cobra.Command{
-		refused("renew", "tripod does not renew before the end yet", "init phase certs issues anew what is missing or has expired: remove the pair before"),
 		refused("check-expiration", "tripod has no table of ends yet", "openssl x509 -noout -enddate -in /etc/kubernetes/pki/apiserver.crt"),
 		refused("generate-csr", "tripod makes no signing requests yet", "openssl req -new makes them"),
 	}

@@ -1,13 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,37 +14,7 @@ func (c *resetCommand) confirmed(cmd *cobra.Command, force bool, steps []phases.
 	if force {
 		return nil
 	}
-	question := c.show
-	if c.show.output == "json" {
-		question.to = c.show.notes
-	}
-	for _, step := range steps {
-		question.step(step)
-	}
-	fmt.Fprint(question.to, "\nThis can not be undone. Go on? [y/N] ")
-	answer, err := answered(cmd.Context(), cmd.InOrStdin())
-	if err != nil {
-		return err
-	}
-	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
-		return &inputError{errors.New("not confirmed: nothing was changed\nhint: answer y, or give --force")}
-	}
-	return nil
-}
-
-// answered is a line of what is typed, or less where there is no more.
-func answered(ctx context.Context, from io.Reader) (string, error) {
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(from).ReadString('\n')
-		line <- text
-	}()
-	select {
-	case text := <-line:
-		return text, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
+	return confirm(cmd, c.show, steps, "This can not be undone. Go on?", "--force")
 }
 
 // nothing tells that there is nothing to do.

@@ -15,7 +15,8 @@ import (
 
 // Endpoint is the address that the masters of a cluster share: a TCP balancer in a network, which runs in the program
 // that made it. It spreads connections over the masters whose apiserver is ready; if none is, over those that it can
-// reach. Connections to a master that it can not reach any more are cut.
+// reach. Connections to a master that it can not reach any more are cut; those to one that is not ready any more, while
+// others are, end in a moment in which nothing is said on them.
 type Endpoint struct {
 	// Address is where it listens: 10.88.0.1:6443.
 	Address netip.AddrPort
@@ -41,9 +42,10 @@ func (w *Network) NewEndpoint(masters ...netip.Addr) (*Endpoint, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	for _, master := range masters {
-		b := &backend{address: netip.AddrPortFrom(master, apiPort)}
-		e.backends = append(e.backends, b)
-		e.running.Go(func() { b.watch(ctx, w) })
+		e.backends = append(e.backends, &backend{address: netip.AddrPortFrom(master, apiPort)})
+	}
+	for _, b := range e.backends {
+		e.running.Go(func() { b.watch(ctx, w, e.others(b)) })
 	}
 	e.running.Go(func() { e.accept(ctx) })
 	return e, nil
@@ -85,6 +87,13 @@ func (e *Endpoint) order() []*backend {
 	return order
 }
 
+// others says whether a master but this one is ready.
+func (e *Endpoint) others(but *backend) func() bool {
+	return func() bool {
+		return slices.ContainsFunc(e.backends, func(b *backend) bool { return b != but && b.state.Load() == ready })
+	}
+}
+
 // Of a master, from bad to good.
 const (
 	unreachable int32 = iota
@@ -99,6 +108,8 @@ type backend struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
+	// said is when something was said on any of them, in nanoseconds since 1970.
+	said atomic.Int64
 }
 
 const (
@@ -109,7 +120,7 @@ const (
 )
 
 // watch asks the apiserver again and again whether it is ready.
-func (b *backend) watch(ctx context.Context, w *Network) {
+func (b *backend) watch(ctx context.Context, w *Network, others func() bool) {
 	health := NewHealth(w.Dial)
 	defer health.Close()
 	misses := 0
@@ -120,7 +131,9 @@ func (b *backend) watch(ctx context.Context, w *Network) {
 			b.state.Store(ready)
 		case answered:
 			misses = 0
-			b.state.Store(unready)
+			if b.state.Swap(unready) == ready && others() {
+				b.leave(ctx)
+			}
 		case misses < mostMisses:
 			misses++
 			b.state.Store(unready)
@@ -149,12 +162,33 @@ func (b *backend) serve(ctx context.Context, w *Network, client net.Conn) bool {
 	var ways sync.WaitGroup
 	for _, way := range [][2]net.Conn{{server, client}, {client, server}} {
 		ways.Go(func() {
-			_, _ = io.Copy(way[0], way[1])
+			_, _ = io.Copy(way[0], heard{way[1], &b.said})
 			end() // TLS has no use for half a connection
 		})
 	}
 	ways.Wait()
 	return true
+}
+
+// heard notes when something is said.
+type heard struct {
+	io.Reader
+	said *atomic.Int64
+}
+
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	h.said.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// leave cuts the connections in a moment in which nothing is said, if one comes soon.
+func (b *backend) leave(ctx context.Context) {
+	const quietFor, within = 10 * time.Millisecond, 500 * time.Millisecond
+	for began := time.Now(); time.Since(time.Unix(0, b.said.Load())) < quietFor && time.Since(began) < within && ctx.Err() == nil; {
+		time.Sleep(quietFor / 4)
+	}
+	b.cut()
 }
 
 // keep notes a connection, to be cut when the master is lost, and returns what ends it.

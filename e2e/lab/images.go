@@ -18,7 +18,8 @@ var etcdTags = map[string][]string{
 	PreviousMinor: {"3.6.6-0"},
 }
 
-// Images are the images that a control plane of a Kubernetes version is made of.
+// Images are the images that a control plane of a Kubernetes version is made of, and, of an earlier one, those that it is
+// upgraded to.
 func (l Lab) Images(version string) []Image {
 	pause := Image{Binary: filepath.Join(l.Root, "bin", "e2e", "pause"), Names: []string{
 		pauseImage, "registry.k8s.io/pause:3.10.1",
@@ -33,8 +34,9 @@ func (l Lab) Images(version string) []Image {
 	for _, tag := range etcdTags[version] {
 		images = append(images, Image{Names: []string{imageName("etcd", tag)}, Binary: l.Component(version, "etcd")})
 	}
-	if version != Default { // tripod runs the newest etcd under every minor
-		images = append(images, Image{Names: []string{imageName("etcd", etcdTags[Default][0])}, Binary: l.Component(Default, "etcd")})
+	if version != Default { // to be upgraded to, and tripod runs the newest etcd under every minor
+		images[0].Names = append(images[0].Names, "registry.k8s.io/kube-proxy:"+Default)
+		images = append(images, l.Images(Default)[1:]...)
 	}
 	return images
 }

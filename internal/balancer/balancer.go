@@ -5,7 +5,9 @@
 // go to those that answer 200, the ones with the fewest connections first. A backend that does not take a connection
 // is passed over at once, without waiting for the next check. Where none is known to be ready all are tried: a
 // cluster that answers nobody's /readyz, or that is asked before the first check has ended, is reached all the same.
-// Connections that there are stay where they are, whatever the checks say, until one end lets go.
+// A backend that says that it is not ready any more, as one does that is about to end, is left while others are ready:
+// its connections are ended each in a moment in which nobody says anything, so that no answer is cut in two. Those
+// that there are stay where they are otherwise, until one end lets go.
 //
 // It knows nothing of who runs it, nor of how many masters there are: a backend that nobody listens at costs a
 // refused connection per check.
@@ -91,6 +93,8 @@ type backend struct {
 	ready   bool
 	// connections are those that are open, or about to be.
 	connections int
+	// relays are what they are, with what ends each of them.
+	relays map[*relay]bool
 }
 
 func newBalancer(o Options) *balancer {
@@ -100,7 +104,7 @@ func newBalancer(o Options) *balancer {
 	}
 	b.open, b.close = context.WithCancel(context.Background())
 	for _, address := range o.Backends {
-		b.backends = append(b.backends, &backend{address: address.String()})
+		b.backends = append(b.backends, &backend{address: address.String(), relays: map[*relay]bool{}})
 	}
 	return b
 }
@@ -122,7 +126,21 @@ func (b *balancer) serve(client *net.TCPConn) {
 	}
 	defer b.release(chosen)
 	defer context.AfterFunc(b.open, func() { reset(client, server) })()
-	relay(client, server)
+	r := newRelay(client, server)
+	defer b.keep(chosen, r)()
+	r.run()
+}
+
+// keep notes a relay of a backend until forget is called.
+func (b *balancer) keep(of *backend, r *relay) (forget func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	of.relays[r] = true
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(of.relays, r)
+	}
 }
 
 // connect connects to the first backend that takes a connection; nil if none does.
@@ -184,8 +202,20 @@ func (b *balancer) judge(of *backend, err error) {
 		b.log.Info("backend is ready", "backend", of.address)
 	case !ready && of.ready:
 		b.log.Warn("backend is not ready", "backend", of.address, "err", err)
+		b.leave(of)
 	}
 	of.ready = err == nil
+}
+
+// leave ends the connections of a backend, if there is another that is ready. The lock is held.
+func (b *balancer) leave(of *backend) {
+	others := slices.DeleteFunc(slices.Clone(b.backends), func(other *backend) bool { return other == of || !other.ready })
+	if len(others) == 0 {
+		return
+	}
+	for r := range of.relays {
+		b.relays.Go(func() { r.end(b.open) })
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -19,6 +19,10 @@ type Config struct {
 	Join JoinConfiguration
 	// Reset is what reset alone reads, as it was given: what it leaves open, the machine says.
 	Reset ResetConfiguration
+	// UpgradeDocument is what the verbs of upgrade read, as it was given; Upgrade what it and the flags say to the one verb
+	// that runs. Other verbs that change a living machine have one, too.
+	UpgradeDocument UpgradeConfiguration
+	Upgrade         Upgrade
 	// Node is what init, join and reset say alike of the machine that they run on.
 	Node Node
 	// Kubelet and KubeProxy are the passed-through component documents as given; nil if there were none.
@@ -38,7 +42,7 @@ type Config struct {
 	// Services and Pods are the subnets, IPv4 or IPv6 or one of each. Pods may be empty.
 	Services, Pods []netip.Prefix
 	// Timeouts are the documents' timeouts as durations.
-	Health, KubeletHealth, APICall, EtcdCall, TLSBootstrap, DiscoveryTimeout time.Duration
+	Health, KubeletHealth, APICall, EtcdCall, TLSBootstrap, DiscoveryTimeout, UpgradeManifests time.Duration
 	// Leaf and CA are how long certificates are valid.
 	LeafValidity, CAValidity time.Duration
 	Paths                    Paths

@@ -147,6 +147,7 @@ func (c *Config) deriveTimeouts(t Timeouts) []Complaint {
 	c.EtcdCall = t.EtcdAPICall.Duration
 	c.TLSBootstrap = t.TLSBootstrap.Duration
 	c.DiscoveryTimeout = t.Discovery.Duration
+	c.UpgradeManifests = t.UpgradeManifests.Duration
 	return slices.Concat(
 		positive("timeouts.controlPlaneComponentHealthCheck", c.Health),
 		positive("timeouts.kubeletHealthCheck", c.KubeletHealth),
@@ -154,7 +155,7 @@ func (c *Config) deriveTimeouts(t Timeouts) []Complaint {
 		positive("timeouts.etcdAPICall", c.EtcdCall),
 		positive("timeouts.tlsBootstrap", c.TLSBootstrap),
 		positive("timeouts.discovery", c.DiscoveryTimeout),
-		positive("timeouts.upgradeManifests", t.UpgradeManifests.Duration),
+		positive("timeouts.upgradeManifests", c.UpgradeManifests),
 	)
 }
 

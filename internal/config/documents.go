@@ -35,7 +35,7 @@ func formats() []format {
 		{"InitConfiguration", both, func(c *Config) any { return &c.Init }},
 		{"ClusterConfiguration", both, func(c *Config) any { return &c.Cluster }},
 		{"JoinConfiguration", both, func(c *Config) any { return &c.Join }},
-		{"UpgradeConfiguration", now, func(*Config) any { return &UpgradeConfiguration{} }},
+		{"UpgradeConfiguration", now, func(c *Config) any { return &c.UpgradeDocument }},
 		{"ResetConfiguration", now, func(c *Config) any { return &c.Reset }},
 		{"KubeletConfiguration", []string{"kubelet.config.k8s.io/v1beta1"}, func(c *Config) any { return &c.Kubelet }},
 		{"KubeProxyConfiguration", []string{"kubeproxy.config.k8s.io/v1alpha1"}, func(c *Config) any { return &c.KubeProxy }},
@@ -66,6 +66,18 @@ func joinReading() reading {
 
 func resetReading() reading {
 	return reading{needs: []string{"ResetConfiguration"}, absent: "there is no ResetConfiguration", example: "reset-defaults"}
+}
+
+func upgradeReading() reading {
+	return reading{needs: []string{"UpgradeConfiguration"}, absent: "there is no UpgradeConfiguration", example: "upgrade-defaults"}
+}
+
+// livingReading is what a living cluster can be told to be.
+func livingReading() reading {
+	return reading{
+		needs: []string{"ClusterConfiguration"}, takes: []string{"KubeletConfiguration", "KubeProxyConfiguration"},
+		absent: "there is no ClusterConfiguration", example: "init-defaults",
+	}
 }
 
 func (r reading) wants(kind string) bool {

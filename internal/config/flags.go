@@ -31,7 +31,9 @@ func (all flags[O]) addTo(fs *pflag.FlagSet, o *O) {
 	for _, f := range all {
 		switch p := f.at(o).(type) {
 		case *string:
-			fs.StringVar(p, f.name, *p, f.usage)
+			fs.StringVarP(p, f.name, f.short, *p, f.usage)
+		case *int:
+			fs.IntVarP(p, f.name, f.short, *p, f.usage)
 		case *int32:
 			fs.Int32Var(p, f.name, *p, f.usage)
 		case *bool:

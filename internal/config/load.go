@@ -60,6 +60,14 @@ func LoadReset(data []byte, source string, o ResetOverrides, m Machine) (Config,
 	return f.complete(o, m)
 }
 
+// LoadUpgrade is Load for the verbs that change a living machine: it reads an UpgradeConfiguration and sets all other
+// documents aside. What the cluster has to say is missing until OfLiving.
+func LoadUpgrade(data []byte, source string, o UpgradeOverrides, m Machine) (Config, []string, error) {
+	f := open(data, source, upgradeReading())
+	f.complaints = append(f.complaints, o.check(source)...)
+	return f.complete(o, m)
+}
+
 func open(data []byte, source string, what reading) file {
 	if source == "" {
 		return file{origins: origins{}}
@@ -81,10 +89,10 @@ func Validate(data []byte, source string) (Config, error) {
 	}
 	for _, other := range []struct {
 		what reading
-		verb verb // nil for one that is only read
-	}{{joinReading(), JoinOverrides{ConfigFile: source}}, {resetReading(), ResetOverrides{}}, {reading{needs: []string{"UpgradeConfiguration"}}, nil}} {
+		verb verb
+	}{{joinReading(), JoinOverrides{ConfigFile: source}}, {resetReading(), ResetOverrides{}}, {upgradeReading(), UpgradeOverrides{Verb: "apply"}}, {upgradeReading(), UpgradeOverrides{Verb: "node"}}} {
 		g := read(data, source, other.what)
-		if other.verb != nil && g.holds(other.what.needs) {
+		if g.holds(other.what.needs) {
 			_, g.complaints, _ = g.settled(other.verb, placeholder(Config{}))
 		}
 		all = append(all, g.complaints...)

@@ -17,7 +17,7 @@ type ResetConfiguration struct {
 	Timeouts              *Timeouts `json:"timeouts,omitempty"`
 }
 
-// UpgradeConfiguration is what the verbs of upgrade read. It is printed and validated only.
+// UpgradeConfiguration is what the verbs of upgrade read.
 type UpgradeConfiguration struct {
 	metav1.TypeMeta `json:",inline"`
 

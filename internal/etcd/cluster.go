@@ -27,6 +27,10 @@ type Peer struct {
 	Learner bool
 	// Leads says that it is the leader by its own account.
 	Leads bool
+	// Version is the release that runs, StorageVersion the minor that its data are stored for (from 3.6 on); "" if not known.
+	Version, StorageVersion string
+	// DBSize is that of its database in bytes.
+	DBSize int64
 	// RaftIndex is the end of its log.
 	RaftIndex uint64
 	// Err is why it is not healthy. A voter is healthy if it answers a linearizable read, a learner if it tells its status.

@@ -94,7 +94,10 @@ func (c Cluster) MayStop(id uint64) error {
 	case p.Learner || len(c.Voters()) == 1:
 		return nil
 	}
-	return c.without(p, "stopped", len(c.Voters()))
+	if err := c.without(p, "stopped", len(c.Voters())); err != nil {
+		return err
+	}
+	return c.Steady()
 }
 
 // without counts the healthy voters other than p against the majority of the voters that there will be.

@@ -158,6 +158,7 @@ func combine(list *clientv3.MemberListResponse, views []view) Cluster {
 		p := Peer{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.IsLearner, Err: v.err}
 		if v.status != nil {
 			p.RaftIndex, p.Leads = v.status.RaftIndex, v.status.Leader == m.ID
+			p.Version, p.StorageVersion, p.DBSize = v.status.Version, v.status.StorageVersion, v.status.DbSize
 			if v.err == nil && v.status.Header.MemberId != m.ID {
 				p.Err = fmt.Errorf("another member answers at %s: %s", m.ClientURLs[0], FormatID(v.status.Header.MemberId))
 			}

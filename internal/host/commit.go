@@ -36,6 +36,10 @@ func (h *Host) Commit(ctx context.Context, files ...File) error {
 	return err
 }
 
+// Stage writes the files beside their places, so that a Commit of the same that follows needs no more room, and no more
+// than renames. A failure leaves nothing behind. The directories have to be there.
+func (h *Host) Stage(files ...File) error { return h.stageAll(files) }
+
 // stageAll stages the files side by side: the file system syncs many together nearly as fast as one.
 func (h *Host) stageAll(files []File) error {
 	made, errs := make([]bool, len(files)), make([]error, len(files))

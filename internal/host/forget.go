@@ -22,24 +22,50 @@ const (
 	againAfter = 100 * time.Millisecond
 )
 
-// Forget makes the kubelet let go of the component's static pod, whose manifest has been
-// taken away, and returns when the pod has ended.
+// Forget makes the kubelet let go of the components' static pods, whose manifests have been
+// taken away, and returns when the pods have ended, in that order.
 //
 // It is for a kubelet that has not reached an apiserver since it started: such a one ends no
 // pod, whether its manifest is removed or replaced (pkg/kubelet/kubelet.go, deletePod:
 // "sources aren't ready yet"), so that on a first master an etcd that was started wrongly
-// would stay for ever. Started anew, the kubelet knows nothing of the pod, and the runtime ends it.
-func (k *Kubelet) Forget(ctx context.Context, component string) error {
-	sandboxes, err := k.sandboxes(ctx, component)
-	if err != nil || len(sandboxes) == 0 {
-		return err
+// would stay for ever. Started anew, the kubelet knows nothing of the pods, and the runtime ends them.
+func (k *Kubelet) Forget(ctx context.Context, components ...string) error {
+	ending := map[string][]*runtimeapi.PodSandbox{}
+	for _, component := range components {
+		sandboxes, err := k.sandboxes(ctx, component)
+		if err != nil {
+			return err
+		}
+		if len(sandboxes) > 0 {
+			ending[component] = sandboxes
+		}
+	}
+	if len(ending) == 0 {
+		return nil
 	}
 	if err := k.restart(ctx); err != nil {
 		return fmt.Errorf("start the kubelet anew: %w", err)
 	}
+	for _, component := range components {
+		for _, s := range ending[component] {
+			if err := k.end(ctx, s.GetId(), component); err != nil {
+				return fmt.Errorf("end the earlier pod of %s: %w", component, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Stop ends the component's containers, which have so long to end by themselves. A kubelet that still has their pod
+// starts them again: its manifest has to be taken away before.
+func (k *Kubelet) Stop(ctx context.Context, component string, grace time.Duration) error {
+	sandboxes, err := k.sandboxes(ctx, component)
+	if err != nil {
+		return err
+	}
 	for _, s := range sandboxes {
-		if err := k.end(ctx, s.GetId(), component); err != nil {
-			return fmt.Errorf("end the earlier pod of %s: %w", component, err)
+		if err := k.stopContainers(ctx, s.GetId(), component, int64(grace.Seconds())); err != nil {
+			return fmt.Errorf("stop %s: %w", component, err)
 		}
 	}
 	return nil
@@ -97,6 +123,20 @@ func again(ctx context.Context, within time.Duration, attempt func() error) erro
 
 // endNow stops the component's containers in a sandbox, gently, and removes it.
 func (k *Kubelet) endNow(ctx context.Context, sandbox, component string, grace int64) error {
+	if err := k.stopContainers(ctx, sandbox, component, grace); err != nil {
+		return err
+	}
+	if _, err := k.cri.StopPodSandbox(ctx, &runtimeapi.StopPodSandboxRequest{PodSandboxId: sandbox}); err != nil {
+		return k.criError(err)
+	}
+	if _, err := k.cri.RemovePodSandbox(ctx, &runtimeapi.RemovePodSandboxRequest{PodSandboxId: sandbox}); err != nil {
+		return k.criError(err)
+	}
+	return nil
+}
+
+// stopContainers stops the component's containers in a sandbox, gently.
+func (k *Kubelet) stopContainers(ctx context.Context, sandbox, component string, grace int64) error {
 	containers, err := k.containers(ctx, sandbox, component)
 	if err != nil {
 		return err
@@ -108,12 +148,6 @@ func (k *Kubelet) endNow(ctx context.Context, sandbox, component string, grace i
 		if _, err := k.cri.StopContainer(ctx, &runtimeapi.StopContainerRequest{ContainerId: c.GetId(), Timeout: grace}); err != nil {
 			return k.criError(err)
 		}
-	}
-	if _, err := k.cri.StopPodSandbox(ctx, &runtimeapi.StopPodSandboxRequest{PodSandboxId: sandbox}); err != nil {
-		return k.criError(err)
-	}
-	if _, err := k.cri.RemovePodSandbox(ctx, &runtimeapi.RemovePodSandboxRequest{PodSandboxId: sandbox}); err != nil {
-		return k.criError(err)
 	}
 	return nil
 }

@@ -1,0 +1,172 @@
+package phases
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+)
+
+// foundVerb is the verb of a generation that somebody else has made.
+const foundVerb = "found"
+
+// keepEarlier wants what runs now to be remembered before it changes, and that it is about to.
+func keepEarlier(m Master) ([]Change, error) {
+	changes, err := m.componentsChange()
+	if err != nil || !changes {
+		return nil, err
+	}
+	var all []Generation
+	number := m.newest().Number + 1
+	if g, found := m.found(number); found {
+		all, number = append(all, g), number+1
+	}
+	if !m.goesOn() {
+		all = append(all, Generation{Number: number, Verb: m.Living.Verb, Began: m.Now, Verdict: UnderWay, Version: m.Version.Tag()})
+	}
+	var kept []Change
+	for _, g := range all {
+		file, err := g.file(m.Config)
+		if err != nil {
+			return nil, err
+		}
+		kept = append(kept, Change{Verb: "keep", What: g.String(), Files: []host.File{file}})
+	}
+	return kept, nil
+}
+
+// componentsChange says whether a component is to change.
+func (m Master) componentsChange() (bool, error) {
+	for _, component := range manifests.Components() {
+		changes, err := m.component(component)
+		if err != nil || len(changes) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// component is what is to change of a component, on a master that lives or comes up.
+func (m Master) component(component string) ([]Change, error) {
+	if m.Living != nil {
+		return changed(component)(m)
+	}
+	wants := map[string]func(Master) ([]Change, error){
+		"etcd": etcdManifest, "kube-apiserver": apiserverManifest, "kube-controller-manager": controllerManagerManifest, "kube-scheduler": schedulerManifest,
+	}
+	return wants[component](m)
+}
+
+// found is a generation of what lies on disk, if nothing is known of it. What a killed run has left is none.
+func (m Master) found(number int) (Generation, bool) {
+	was := Master{Config: m.Living.Was, Facts: m.Facts}
+	g := Generation{Number: number, Verb: foundVerb, Began: m.Now, Ended: m.Now, Verdict: Healthy, Version: was.Version.Tag(), Components: m.onDisk()}
+	known, any := m.settled()
+	if m.newest().Verdict == UnderWay || any && g.same(known) {
+		return Generation{}, false
+	}
+	if len(m.Living.Unwell) > 0 {
+		g.Verdict, g.Cause = Unwell, strings.Join(unwellCauses(m.Living.Unwell), "; ")
+	}
+	g.document(was)
+	return g, true
+}
+
+func unwellCauses(unwell map[string]error) []string {
+	var all []string
+	for component, err := range unwell {
+		all = append(all, component+": "+err.Error())
+	}
+	slices.Sort(all)
+	return all
+}
+
+// document adds the configuration of the cluster. What can not be written down is not kept: the cluster has it.
+func (g *Generation) document(m Master) {
+	if data, err := m.ClusterDocument(); err == nil {
+		g.Cluster = string(data)
+	}
+	if data, err := yaml.Marshal(m.Config.Kubelet); err == nil {
+		g.Kubelet = string(data)
+	}
+}
+
+// goesOn says that this run finishes what a killed one of the same kind has begun.
+func (m Master) goesOn() bool {
+	g := m.newest()
+	return g.Verdict == UnderWay && g.Verb == m.Living.Verb && g.Version == m.Version.Tag()
+}
+
+// keepHealthy wants what runs by then to be remembered as healthy.
+func keepHealthy(m Master) ([]Change, error) {
+	changes, err := m.componentsChange()
+	known, any := m.settled()
+	same := any && known.Verdict == Healthy && known.same(Generation{Components: m.onDisk()}) && m.newest().Verdict != UnderWay
+	if err != nil || !changes && same {
+		return nil, err
+	}
+	return []Change{{Verb: "keep", What: "what runs here, as healthy", online: true, do: func(ctx context.Context, s Site) error {
+		return m.judgeGeneration(ctx, s, Healthy, "")
+	}}}, nil
+}
+
+// judgeGeneration gives the generation that is under way its verdict, and a healthy one its files. Where none is under way,
+// what is on disk is a new one.
+func (m Master) judgeGeneration(ctx context.Context, s Site, verdict Verdict, cause string) error {
+	all, err := ReadGenerations(s.Host, m.Config)
+	if err != nil {
+		return err
+	}
+	m.Generations = all
+	g := m.newest()
+	if g.Verdict != UnderWay {
+		g = Generation{Number: g.Number + 1, Verb: s.verb, Began: m.Now, Version: m.Version.Tag()}
+	}
+	g.Verdict, g.Cause, g.Ended = verdict, cause, time.Now()
+	if verdict == Healthy {
+		if err := m.read(s.Host, m.Config); err != nil {
+			return err
+		}
+		g.Components = m.onDisk()
+		g.document(m)
+	}
+	return m.writeGenerations(ctx, s.Host, g)
+}
+
+// writeGenerations writes one, and takes their files from those that are too many: what they were is remembered all the same.
+func (m Master) writeGenerations(ctx context.Context, h *host.Host, newest Generation) error {
+	if err := h.Mkdir(generationsDir(m.Config), 0o700); err != nil {
+		return err
+	}
+	changed := []Generation{newest}
+	whole := 0
+	for _, g := range slices.Backward(m.Generations) {
+		if len(g.Components) == 0 || g.Number == newest.Number {
+			continue
+		}
+		if whole++; whole >= generationsKept {
+			g.Components, g.Cluster, g.Kubelet = nil, "", ""
+			changed = append(changed, g)
+		}
+	}
+	var files []host.File
+	for _, g := range changed {
+		file, err := g.file(m.Config)
+		if err != nil {
+			return err
+		}
+		files = append(files, file)
+	}
+	return h.Commit(ctx, files...)
+}
+
+// String is the generation in a few words.
+func (g Generation) String() string {
+	return fmt.Sprintf("generation %d (%s, %s)", g.Number, g.Verb, g.Version)
+}

@@ -1,0 +1,99 @@
+package phases
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/etcd"
+)
+
+// mayChange judges whether this master may change, before anything is touched: every finding at once.
+func mayChange(m Master) ([]string, error) {
+	found := slices.Concat(privileged(m), nodeName(m), clock(m), diskSpace(m), writable(m), strays(m))
+	if !m.Rootless {
+		found = slices.Concat(found, containerRuntime(m), kubeletService(m))
+	}
+	if m.isMaster() {
+		found = slices.Concat(found, dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m), wellBefore(m), mastersReady(m))
+	}
+	return m.judge(found)
+}
+
+// quorumAfter refuses to stop this master's member where the others could not do without.
+func quorumAfter(m Master) []finding {
+	stops, err := m.stopsEtcd()
+	if err != nil || !stops {
+		return nil
+	}
+	refused := m.mayStop()
+	if f, is := refused.(*PreflightError); is {
+		if f, is := f.Err.(finding); is {
+			return []finding{f}
+		}
+	}
+	return nil
+}
+
+// stopsEtcd says whether the plan stops this master's member.
+func (m Master) stopsEtcd() (bool, error) {
+	changes, err := changed("etcd")(m)
+	return slices.ContainsFunc(changes, func(c Change) bool { return c.pod != "" }), err
+}
+
+// etcdPath refuses a way from one version of etcd to another that its data do not take.
+func etcdPath(m Master) []finding {
+	self, there := m.self()
+	target, ok := imageVersion(m.Image("etcd"))
+	if !there || self.Version == "" || !ok || m.Living.Kept {
+		return nil
+	}
+	target.Pre = ""
+	if err := etcd.Path(self.Version, target.String(), self.StorageVersion); err != nil {
+		return []finding{{id: "EtcdVersion", problem: err.Error()}}
+	}
+	return nil
+}
+
+// wellBefore tells what is not healthy before anything is changed: a change is no cure for all, but for some.
+func wellBefore(m Master) []finding {
+	var found []finding
+	for _, cause := range unwellCauses(m.Living.Unwell) {
+		found = append(found, finding{id: "Unhealthy", harmless: true, problem: "before the change is not healthy: " + cause})
+	}
+	return found
+}
+
+// mastersReady wants all masters to be well: one that changes is away for a while.
+func mastersReady(m Master) []finding {
+	var found []finding
+	for node, why := range m.Living.Fleet.Unready {
+		if node == m.Node.Registration.Name {
+			continue
+		}
+		found = append(found, finding{id: "ControlPlaneNodesReady", problem: fmt.Sprintf("master %s is not Ready: %s", node, why),
+			hint: "bring it back first; where it is gone for good, kubectl delete node " + node})
+	}
+	return found
+}
+
+// versionPolicy refuses what Kubernetes does not support.
+func versionPolicy(m Master) []finding {
+	if m.Living.Kept || m.Living.Back != nil {
+		return nil
+	}
+	policy := config.Policy{From: m.Living.Was.Version, To: m.Version, Components: m.Living.Fleet.Components, Kubelets: m.Living.Fleet.Kubelets,
+		Force: m.Upgrade.Force, AllowExperimental: m.Upgrade.AllowExperimental, AllowRC: m.Upgrade.AllowRC}
+	refusals, warnings := policy.Check()
+	var found []finding
+	for _, err := range refusals {
+		found = append(found, finding{id: "KubernetesVersion", problem: err.Error()})
+	}
+	for _, w := range warnings {
+		found = append(found, finding{id: "KubernetesVersion", harmless: true, problem: w})
+	}
+	return found
+}
+
+func confPath(c config.Config, name string) string { return filepath.Join(c.Paths.Kubernetes, name) }

@@ -1,0 +1,94 @@
+package phases
+
+import (
+	"path/filepath"
+	"slices"
+
+	"tripod.dev/tripod/internal/config"
+)
+
+// renewable are the names by which certificates are renewed: those of kubeadm (cmd/kubeadm/app/cmd/certs.go), and ours.
+func renewable() map[string]string {
+	return map[string]string{
+		"admin.conf": adminConf, "super-admin.conf": superAdminConf, "controller-manager.conf": controllerManagerConf, "scheduler.conf": schedulerConf,
+		"apiserver": "apiserver", "apiserver-kubelet-client": "apiserver-kubelet-client", "apiserver-etcd-client": "apiserver-etcd-client",
+		"front-proxy-client": "front-proxy-client", "etcd-server": "etcd/server", "etcd-peer": "etcd/peer", "etcd-healthcheck-client": "etcd/healthcheck-client",
+		"controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler",
+	}
+}
+
+// Renewable are the names by which one certificate is renewed.
+func Renewable() []string {
+	var names []string
+	for name := range renewable() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Renewing says what a name renews; "all" is all of them.
+func Renewing(name string) func(pair string) bool {
+	all := renewable()
+	return func(pair string) bool {
+		if name != "all" {
+			return all[name] == pair
+		}
+		for _, each := range all {
+			if each == pair {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// renewing is what is on disk, without what is to be drawn anew. What a killed run of the same kind has renewed already
+// stays. An authority without its key here issues nothing, and what was not there is not renewed.
+func (m Master) renewing(disk DiskPKI, renew func(string) bool) DiskPKI {
+	old := m.settledFiles()
+	for _, r := range pkiRequests(m.Config) {
+		path := issuedAt(m.Config, r.Name)
+		now, there := m.Files[path]
+		renewed := m.goesOn() && old[path] != string(now.Data)
+		if !there || r.Issuer == "" || disk.Pairs[r.Issuer][1] == nil || !renew(r.Name) || renewed {
+			continue
+		}
+		delete(disk.Pairs, r.Name)
+		delete(disk.Kubeconfigs, r.Name)
+	}
+	return disk
+}
+
+// settledFiles are the contents that the files of the settled generation had, by path.
+func (m Master) settledFiles() map[string]string {
+	g, _ := m.settled()
+	files := map[string]string{}
+	for _, r := range g.Components {
+		for _, f := range r.Files {
+			files[f.Path] = string(f.Data)
+		}
+	}
+	return files
+}
+
+// issuedAt is the file that the certificate of that name is in.
+func issuedAt(c config.Config, name string) string {
+	if filepath.Ext(name) == ".conf" {
+		return filepath.Join(c.Paths.Kubernetes, name)
+	}
+	cert, _ := pairPaths(c, name)
+	return cert
+}
+
+// lacking are the names of what this master has not, and need not have: other masters' or other makers'.
+func (m Master) lacking() []string {
+	var names []string
+	for _, name := range []string{superAdminConf, adminConf, "kube-controller-manager", "kube-scheduler", kubeletServing} {
+		_, there := m.Files[issuedAt(m.Config, name)]
+		if !there && (m.Living.Kept || filepath.Ext(name) == ".conf" || name == kubeletServing) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,225 @@
+package phases
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+)
+
+// makeWay takes away the manifests of what changes and waits until its pods have ended: a kubelet that meets a new pod while the
+// old one of that name still ends backs off for 10 s and more. Where etcd changes the apiserver goes, too, and before it: its
+// clients find another by its readyz, and do not wait for an etcd that is away.
+func makeWay(m Master) ([]Change, error) {
+	w := &way{master: m}
+	for _, component := range manifests.Components() {
+		if err := w.plan(component); err != nil {
+			return nil, err
+		}
+	}
+	if len(w.takes) == 0 {
+		return nil, nil
+	}
+	return []Change{{Verb: "stop", What: strings.Join(w.names(), ", "), takes: w.takes, do: w.clear}}, nil
+}
+
+// way is what has to go for what is to come.
+type way struct {
+	master Master
+	takes  []retreat
+	// staged are the new files, which are on disk before anything stops.
+	staged []host.File
+}
+
+// plan notes the component if its pod has to end.
+func (w *way) plan(component string) error {
+	m, phase := w.master, "control-plane/"+strings.TrimPrefix(component, "kube-")
+	if skipped(m, phase) {
+		return nil
+	}
+	changes, err := changed(component)(m)
+	if err != nil {
+		return err
+	}
+	ends := slices.ContainsFunc(changes, func(c Change) bool { return c.pod != "" })
+	drains := component == "kube-apiserver" && w.stops("etcd") && len(m.Manifests[component+".yaml"]) > 0
+	if !ends && !drains {
+		return nil
+	}
+	for _, c := range changes {
+		w.staged = append(w.staged, c.Files...)
+	}
+	w.takes = append(w.takes, retreat{phase: phase, proof: componentProof(component), old: m.earlierFiles(component)})
+	return nil
+}
+
+func skipped(m Master, phase string) bool {
+	return slices.ContainsFunc(m.Node.SkipPhases, Phase{Name: phase}.Is)
+}
+
+func (w *way) stops(component string) bool { return slices.Contains(w.components(), component) }
+
+// components are those that go, in the order in which they come back.
+func (w *way) components() []string {
+	var all []string
+	for _, r := range w.takes {
+		all = append(all, r.proof.Component)
+	}
+	return all
+}
+
+// names are the components in the order in which they go.
+func (w *way) names() []string {
+	all := w.components()
+	slices.Reverse(all)
+	return all
+}
+
+// earlierFiles are what the component is made of now; where a killed run has taken it away, what it was made of before.
+func (m Master) earlierFiles(component string) []host.File {
+	if r, exists := m.revision(component); exists {
+		return r.host()
+	}
+	g, _ := m.settled()
+	return g.Components[component].host()
+}
+
+// clear does it. What could keep the new files from being written shows before anything stops.
+func (w *way) clear(ctx context.Context, s Site) error {
+	m := w.master
+	if err := s.Host.Stage(w.staged...); err != nil {
+		return err
+	}
+	if w.stops("etcd") { // while nothing else is going on: what is written in the moment of an election may be lost
+		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
+			return err
+		}
+	}
+	first := slices.DeleteFunc(w.names(), func(component string) bool { return component == "etcd" })
+	if err := s.takeAway(ctx, m, first); err != nil {
+		return err
+	}
+	if w.stops("etcd") {
+		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
+			return err
+		}
+		if err := s.takeAway(ctx, m, []string{"etcd"}); err != nil {
+			return err
+		}
+	}
+	if s.Kubelet == nil {
+		return nil
+	}
+	return s.Kubelet.Forget(ctx, w.names()...)
+}
+
+// takeAway removes manifests and waits until what ran by them has stopped.
+func (s Site) takeAway(ctx context.Context, m Master, components []string) error {
+	all, ctx := errgroup.WithContext(ctx)
+	for _, component := range components {
+		grace := manifests.Grace(m.earlierManifest(component))
+		if err := s.Host.Remove(manifestPath(m, component)); err != nil {
+			return err
+		}
+		host.Killpoint("manifest of " + component + " taken away")
+		all.Go(func() error { return s.stopped(ctx, m, component, grace) })
+	}
+	return all.Wait()
+}
+
+// stopped returns when nothing runs of a component whose manifest has been taken away. It has so long to end by itself.
+func (s Site) stopped(ctx context.Context, m Master, component string, grace time.Duration) error {
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	if component == "kube-apiserver" {
+		go s.cutOff(ctx, m)
+	}
+	if s.Kubelet != nil {
+		return s.Kubelet.Stop(ctx, component, grace)
+	}
+	return s.ended(ctx, component)
+}
+
+// drainsFor is the time for requests that are being answered when an apiserver has stopped to listen.
+const drainsFor = 2 * time.Second
+
+// cutOff ends an apiserver that has drained. By itself it waits for those who watch, too (genericapiserver.go: the HTTP server's
+// shutdown), for as long as a request may take; they watch on elsewhere.
+func (s Site) cutOff(ctx context.Context, m Master) {
+	probe := m.before().apiserverProbe()
+	address := net.JoinHostPort(cmp.Or(probe.Host, m.Loopback.String()), strconv.Itoa(probe.Port))
+	pid := m.Running["kube-apiserver"].PID
+	for refused := (time.Time{}); pid != 0; {
+		if conn, err := net.DialTimeout("tcp", address, answerWithin); err == nil {
+			_ = conn.Close()
+			refused = time.Time{}
+		} else if refused.IsZero() {
+			refused = time.Now()
+		}
+		if !refused.IsZero() && time.Since(refused) > drainsFor {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // or it has ended
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(probeEvery):
+		}
+	}
+}
+
+// mayStop refuses to stop this master's member where the others would lose their quorum by it. A member that is not healthy
+// costs nobody anything.
+func (m Master) mayStop() error {
+	self, there := m.self()
+	if m.Living.Unasked != nil || there && self.Err != nil {
+		return nil
+	}
+	if !there {
+		return &PreflightError{finding{id: "EtcdMember", problem: "etcd does not count this master among its members", hint: "tripod etcd member list shows them"}}
+	}
+	if err := m.Etcd.MayStop(self.ID); err != nil {
+		return &PreflightError{finding{id: "EtcdQuorum", problem: err.Error()}}
+	}
+	return nil
+}
+
+// leaveEtcdToOthers has another member lead, and counts the quorum once more.
+func (m Master) leaveEtcdToOthers(ctx context.Context, s Site) error {
+	if m.Living.Unasked != nil {
+		return nil
+	}
+	now, err := m.survey(ctx)
+	if err != nil {
+		return err
+	}
+	m.Etcd = now
+	if err := m.mayStop(); err != nil {
+		return err
+	}
+	self, _ := m.self()
+	if self.Err != nil {
+		return nil
+	}
+	if err := m.Etcd.HandOver(ctx, self.ID, m.trust()["etcd"], s.tell); err != nil {
+		return fmt.Errorf("etcd's leader does not hand over: %w", err)
+	}
+	return nil
+}
+
+// alone says whether this master's member is the only one that etcd has.
+func (m Master) alone() bool {
+	self, there := m.self()
+	voters := m.Etcd.Voters()
+	return there && len(voters) == 1 && voters[0].ID == self.ID
+}
