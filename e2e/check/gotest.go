@@ -81,7 +81,7 @@ func (c *checks) end(e event, said string) {
 		// Its failed tests have been counted.
 	case e.Action == "fail":
 		fmt.Print(said)
-		c.fail(e.id())
+		c.fail(e.id(), complaints(said)...)
 		c.failedIn = e.Package
 	case e.Test == "":
 	case e.Action == "skip":
@@ -92,6 +92,28 @@ func (c *checks) end(e event, said string) {
 			fmt.Printf("    \t%s\t%.1fs\n", e.id(), e.Elapsed)
 		}
 	}
+}
+
+// complaints are the last things that a test itself has said, each shortened to a few lines: the logs of what ran on its
+// machines, which come after them, are left out.
+func complaints(said string) []string {
+	const most, lines, columns = 12, 4, 300
+	var all []string
+	room := 0
+	for line := range strings.Lines(said) {
+		line = strings.TrimRight(line, "\n")
+		_, text, own := strings.Cut(line, "_test.go:")
+		switch {
+		case own && !strings.Contains(text, ": ==> "):
+			room = lines
+		case own, !strings.HasPrefix(line, "        "):
+			room = 0
+		}
+		if room--; room >= 0 {
+			all = append(all, line[:min(len(line), columns)])
+		}
+	}
+	return all[max(0, len(all)-most*lines):]
 }
 
 // reason is what a skipped test gave as its reason: the text after file and line.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,5 +23,25 @@ func TestCount(t *testing.T) {
 	}
 	if c.passed != 1 || c.failed != 2 || len(c.notRun) != 1 || c.notRun[0] != "b.TestSkipped: it takes root" {
 		t.Errorf("counted %+v", c)
+	}
+}
+
+func TestComplaints(t *testing.T) {
+	t.Parallel()
+	const said = `=== RUN   TestX
+    x_test.go:20: took 5s
+    x_test.go:21: exit code 1, want 3:
+        one
+        two
+        three
+        four
+    setup_test.go:48: ==> /var/log/kubelet.log <==
+        noise
+        
+--- FAIL: TestX (1s)
+`
+	want := []string{"    x_test.go:20: took 5s", "    x_test.go:21: exit code 1, want 3:", "        one", "        two", "        three"}
+	if got := complaints(said); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }

@@ -103,16 +103,17 @@ type checks struct {
 	root                    string
 	passed, failed, skipped int
 	notRun                  []string
-	failures                []string
+	failures                []string // names, each followed by what it has said
 	failedIn                string // the package of the latest failed test
 	installed, built        bool
 }
 
 func (c *checks) pass() { c.passed++ }
 
-func (c *checks) fail(name string) {
+// fail notes what has failed, and what it has said.
+func (c *checks) fail(name string, said ...string) {
 	c.failed++
-	c.failures = append(c.failures, name)
+	c.failures = append(append(c.failures, "FAILED: "+name), said...)
 }
 
 // skip notes what this machine can not run.
@@ -123,8 +124,8 @@ func (c *checks) skip(name, why string) {
 
 func (c *checks) summary() {
 	fmt.Println()
-	for _, name := range c.failures {
-		fmt.Println("FAILED:", name)
+	for _, line := range c.failures {
+		fmt.Println(line)
 	}
 	for _, what := range c.notRun {
 		fmt.Println("NOT RUN:", what)
