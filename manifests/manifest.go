@@ -20,6 +20,8 @@ const (
 	RevisionAnnotation = "tripod.dev/revision"
 	// ClusterAnnotation holds the digest of the cluster's CA key, by which a manifest belongs to a cluster.
 	ClusterAnnotation = "tripod.dev/cluster"
+	// BinDirAnnotation holds the directory of the pod's programs, where there is no image of them.
+	BinDirAnnotation = "tripod.dev/bin-dir"
 )
 
 // Components are the names of the four pods of a master, in the order in which they need each other.
@@ -42,6 +44,9 @@ func Encode(pod *corev1.Pod) ([]byte, error) {
 
 // ClusterOf is the cluster annotation of a manifest, "" if it has none or is no manifest.
 func ClusterOf(manifest []byte) string { return annotation(manifest, ClusterAnnotation) }
+
+// BinDirOf is the directory of its programs that a manifest names, "" if it names none.
+func BinDirOf(manifest []byte) string { return annotation(manifest, BinDirAnnotation) }
 
 // RevisionOf is the revision annotation of a manifest, "" if it has none or is no manifest.
 func RevisionOf(manifest []byte) string { return annotation(manifest, RevisionAnnotation) }

@@ -46,7 +46,6 @@ func (m Master) configured(ctx context.Context, here config.Here, w Wish, tell f
 	return m.OfLiving(clusterData, kubeletData, here)
 }
 
-
 // throughAPI asks this master's own apiserver, or another, as an administrator; on a worker as the kubelet. patiently waits
 // for one that is about to come.
 func (m Master) throughAPI(ctx context.Context, patiently bool, tell func(string), ask func(context.Context, *cluster.Client) error) error {

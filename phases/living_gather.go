@@ -94,6 +94,7 @@ func (m *Master) here() (config.Here, error) {
 	apiserver, member := m.earlierManifest("kube-apiserver"), etcdHere(m.earlierManifest("etcd"))
 	m.Paths.PKI = cmp.Or(manifests.HostPath(apiserver, "k8s-certs"), m.Paths.PKI)
 	m.Paths.EtcdData = cmp.Or(member.DataDir, m.Paths.EtcdData)
+	m.Paths.Binaries = manifests.BinDirOf(apiserver)
 	here := config.Here{NodeName: cmp.Or(m.kubeletsName(), member.Name, m.Node.Registration.Name), CRISocket: m.Node.Registration.CRISocket}
 	if len(apiserver) == 0 {
 		return here, nil

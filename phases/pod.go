@@ -25,6 +25,8 @@ type common struct {
 	Probe probe
 	// StartupFailures are the failed startup probes, one every 10 s, after which the component is started anew.
 	StartupFailures int
+	// Binaries is where a sandbox's master has its programs; "" on a machine.
+	Binaries string
 	// Rootless is a sandbox's master: a host process with an address of its own that must not leave traces elsewhere.
 	Rootless bool
 }
@@ -35,6 +37,7 @@ func (m Master) common(component string, p probe) common {
 		Cluster:         certs.Fingerprint(m.PKI.Pairs[clusterCA].Cert.PublicKey),
 		Probe:           p,
 		StartupFailures: int(math.Ceil(m.Health.Seconds() / 10)),
+		Binaries:        m.Paths.Binaries,
 		Rootless:        m.Rootless,
 	}
 }

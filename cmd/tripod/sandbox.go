@@ -36,7 +36,7 @@ one of them. Several sandboxes run side by side.`,
   tripod sandbox stop m1
   tripod sandbox down`,
 	}
-	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStart(), newSandboxStop(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig(),
+	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStart(), newSandboxStop(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig(), newSandboxUpgrade(),
 		newSandboxBalancer())
 	return cmd
 }

@@ -61,6 +61,7 @@ func joinConfig(s sandbox.Sandbox, m sandbox.Master) (config.Config, error) {
 		ControlPlane: true, DiscoveryFile: adminConf(s), Patches: s.Patches,
 	}
 	cfg, _, err := config.LoadJoin(nil, "", o, config.Machine{Hostname: s.Node(m), DefaultIP: m.Address})
+	cfg.Paths.Binaries = s.Binaries(m)
 	return cfg, err
 }
 

@@ -48,6 +48,8 @@ type componentStatus struct {
 	// Master is the node's name; "" for the balancer, which belongs to none.
 	Master    string `json:"master,omitempty"`
 	Component string `json:"component"`
+	// Version is the Kubernetes version of the master.
+	Version string `json:"version,omitempty"`
 	// Role is that of an etcd member among several: leader, voter or learner.
 	Role string `json:"role,omitempty"`
 	// State is the container's, or stopped: on purpose, with its master.
@@ -71,7 +73,7 @@ func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
 		runner := sandboxSite(s, m).Runner
 		stopped := m.Stopped && runner.Alive(ctx) != nil
 		for _, component := range manifests.Components() {
-			row := componentStatus{Master: s.Node(m), Component: component, State: "stopped"}
+			row := componentStatus{Master: s.Node(m), Component: component, Version: s.Version(m), State: "stopped"}
 			if component == "etcd" {
 				row.Role = members[s.Node(m)]
 			}
@@ -103,13 +105,13 @@ func componentRow(ctx context.Context, runner host.Runner, row componentStatus) 
 
 func statusTable(to io.Writer, rows []componentStatus) error {
 	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "MASTER\tCOMPONENT\tSTATE\tPID\tRESTARTS\tSINCE\tREVISION")
+	fmt.Fprintln(w, "MASTER\tVERSION\tCOMPONENT\tSTATE\tPID\tRESTARTS\tSINCE\tREVISION")
 	for _, r := range rows {
 		since := "-"
 		if r.Since != nil {
 			since = time.Since(*r.Since).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", cmp.Or(r.Master, "-"), strings.TrimSpace(r.Component+" "+r.Role), r.State, r.PID, r.Restarts, since, r.Revision)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n", cmp.Or(r.Master, "-"), cmp.Or(r.Version, "-"), strings.TrimSpace(r.Component+" "+r.Role), r.State, r.PID, r.Restarts, since, r.Revision)
 	}
 	return w.Flush()
 }

@@ -76,6 +76,7 @@ func (u *sandboxUp) run(ctx context.Context) error {
 	if err := u.binaries(&s, cfg); err != nil {
 		return &inputError{err}
 	}
+	cfg.Paths.Binaries = s.Binaries(s.Masters[0])
 	r := newRaising("sandbox up", &s, newProgress(u.out, u.output))
 	r.begin = func() error { return s.Change(u.record(s)) }
 	r.warn(append(warnings, u.even()...))
@@ -154,8 +155,11 @@ func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, e
 	if s.Endpoint.IsValid() {
 		o.ControlPlaneEndpoint, o.BindPort = s.Endpoint.String(), int32(s.Endpoint.Port())
 	}
+	if s.Mixed() {
+		return config.Config{}, nil, fmt.Errorf("sandbox %s has masters of several versions: an upgrade has not come to its end\nhint: tripod sandbox upgrade --name %s goes on with it", s.Name, s.Name)
+	}
 	if o.KubernetesVersion == "" {
-		o.KubernetesVersion = s.KubernetesVersion
+		o.KubernetesVersion = s.Version(m)
 	}
 	var data []byte
 	if s.Config != "" {
@@ -169,29 +173,38 @@ func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, e
 	if err != nil {
 		return cfg, warnings, err
 	}
-	if runs := s.KubernetesVersion; runs != "" && runs != cfg.Version.Tag() {
+	if runs := s.Version(m); runs != "" && runs != cfg.Version.Tag() {
 		return cfg, warnings, fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: tripod sandbox down --name %s takes it down, or give the new one another --name", s.Name, runs, cfg.Version.Tag(), s.Name)
 	}
-	s.KubernetesVersion = cfg.Version.Tag()
+	s.KubernetesVersion, cfg.Paths.Binaries = cfg.Version.Tag(), s.Binaries(m)
 	return cfg, warnings, nil
 }
 
 // binaries finds the component binaries and remembers where they are.
 func (u *sandboxUp) binaries(s *sandbox.Sandbox, cfg config.Config) error {
-	dir := u.binDir
-	if dir == "" {
-		dir = s.BinDir
+	given := u.binDir
+	if given == "" {
+		given = s.Binaries(s.Masters[0])
 	}
+	dir, err := binariesOf(given, cfg.Version)
+	if err == nil && (s.BinDir == "" || u.binDir != "") {
+		s.BinDir = dir
+	}
+	return err
+}
+
+// binariesOf is the directory of the component binaries of a version: the given one, or the usual one beside tripod.
+func binariesOf(dir string, v config.Version) (string, error) {
 	if dir == "" {
 		exe, err := os.Executable()
 		if err != nil {
-			return err
+			return "", err
 		}
-		dir = filepath.Join(filepath.Dir(exe), "components", cfg.Version.Tag())
+		dir = filepath.Join(filepath.Dir(exe), "components", v.Tag())
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var missing []string
 	for _, component := range manifests.Components() {
@@ -200,10 +213,9 @@ func (u *sandboxUp) binaries(s *sandbox.Sandbox, cfg config.Config) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("--bin-dir %s: there is no executable %s\nhint: make components builds them", dir, strings.Join(missing, ", "))
+		return "", fmt.Errorf("--bin-dir %s: there is no executable %s\nhint: make components builds them", dir, strings.Join(missing, ", "))
 	}
-	s.BinDir = dir
-	return nil
+	return dir, nil
 }
 
 // summary says what runs where, and what to try.
@@ -212,7 +224,7 @@ func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox, cfg config.C
 	if err := statusTable(u.out, status(ctx, s)); err != nil {
 		return err
 	}
-	kubectl := filepath.Join(s.BinDir, "kubectl")
+	kubectl := filepath.Join(s.Binaries(s.Masters[0]), "kubectl")
 	if _, err := os.Stat(kubectl); err != nil {
 		kubectl = "kubectl"
 	}

@@ -18,6 +18,10 @@ import (
 // RevisionAnnotation is the pod annotation whose value the agent tells as the revision of what runs.
 const RevisionAnnotation = "tripod.dev/revision"
 
+// BinDirAnnotation is the pod annotation that names the directory of its programs, as an image's tag would: pods of two versions
+// run side by side, and each knows its own. Without it the programs are those of the agent's own directory.
+const BinDirAnnotation = "tripod.dev/bin-dir"
+
 // defaultGrace is what the API defaults terminationGracePeriodSeconds to.
 const defaultGrace = 30 * time.Second
 
@@ -74,6 +78,9 @@ func (r reader) interpret(file string, manifest *corev1.Pod) (pod, []Problem) {
 	container := manifest.Spec.Containers[0]
 	values, env, problems := environment(container.Env)
 	command := expandAll(container.Command, values)
+	if dir := manifest.Annotations[BinDirAnnotation]; dir != "" {
+		r.binDir = dir
+	}
 	program, why := r.program(command)
 	if why != "" {
 		problems = append(problems, Problem{"spec.containers[0].command[0]", why})

@@ -81,7 +81,8 @@ type Paths struct {
 	Manifests  string // /etc/kubernetes/manifests
 	Kubelet    string // /var/lib/kubelet
 	EtcdData   string // etcd.local.dataDir, /var/lib/etcd
-	State      string // /var/lib/tripod: lock and journal
+	State      string // /var/lib/tripod: lock, journal, generations
+	Binaries   string // the components' programs, of a sandbox's master; "" on a machine, where images hold them
 }
 
 // PathsUnder are kubeadm's paths below root, "/" for a real machine.
