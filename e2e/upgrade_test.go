@@ -12,12 +12,7 @@ import (
 func TestUpgrade(t *testing.T) {
 	for _, program := range []string{"tripod", "kubeadm"} {
 		t.Run("made by "+program, func(t *testing.T) {
-			n := newNode(t, lab.Machine{Version: lab.PreviousMinor})
-			args := lab.TripodInit(lab.PreviousMinor)
-			if program == "kubeadm" {
-				args = lab.KubeadmInit(lab.PreviousMinor)
-			}
-			must(t)(n.Run(t.Context(), program, args...))
+			n := oldMaster(t, program)
 			writeConfigMap(t, n.Kubectl, "kept")
 			began := time.Now()
 			out := must(t)(n.Run(t.Context(), "tripod", "upgrade", "apply", lab.Default, "--yes", lab.Ignored))

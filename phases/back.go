@@ -123,6 +123,7 @@ func (a Application) makeRoom(ctx context.Context, ways []retreat) error {
 	if a.Kubelet == nil {
 		return nil
 	}
+	a.Kubelet.Expect(nil, nil) // other images than those of the change
 	var components []string
 	var errs []error
 	for _, way := range ways {

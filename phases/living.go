@@ -15,7 +15,7 @@ import (
 func Upgrade() []Phase {
 	return []Phase{
 		{Name: "preflight", About: "find out what runs here and in the cluster, whether it may change, pull missing images",
-			Check: mayChange, Want: missingImages},
+			Check: mayChange, Want: changedImages},
 		{Name: "control-plane/keep", About: "keep what runs now, for the way back", Want: keepEarlier},
 		{Name: "control-plane/snapshot", About: "a verified snapshot of etcd, before etcd or a minor version changes", Want: saveEtcd, Locked: true},
 		{Name: "control-plane/stop", About: "take away what changes: the apiserver when it has drained, then etcd, which has handed over its leadership",

@@ -1,12 +1,16 @@
 package phases
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/etcd"
+	"tripod.dev/tripod/manifests"
 )
 
 // mayChange judges whether this master may change, before anything is touched: every finding at once.
@@ -45,8 +49,9 @@ func (m Master) stopsEtcd() (bool, error) {
 // etcdPath refuses a way from one version of etcd to another that its data do not take.
 func etcdPath(m Master) []finding {
 	self, there := m.self()
-	target, ok := imageVersion(m.Image("etcd"))
-	if !there || self.Version == "" || !ok || m.Living.Kept {
+	c, err := m.wantedContainer("etcd")
+	target, ok := imageVersion(c.Image)
+	if err != nil || !there || self.Version == "" || !ok || m.Living.Kept {
 		return nil
 	}
 	target.Pre = ""
@@ -83,7 +88,11 @@ func versionPolicy(m Master) []finding {
 	if m.Living.Kept || m.Living.Back != nil {
 		return nil
 	}
-	policy := config.Policy{From: m.Living.Was.Version, To: m.Version, Components: m.Living.Fleet.Components, Kubelets: m.Living.Fleet.Kubelets,
+	from, known := m.runs("kube-apiserver")
+	if !known {
+		from = m.Living.Was.Version
+	}
+	policy := config.Policy{From: from, To: m.Version, Components: m.Living.Fleet.Components, Kubelets: m.Living.Fleet.Kubelets,
 		Force: m.Upgrade.Force, AllowExperimental: m.Upgrade.AllowExperimental, AllowRC: m.Upgrade.AllowRC}
 	refusals, warnings := policy.Check()
 	var found []finding
@@ -97,3 +106,30 @@ func versionPolicy(m Master) []finding {
 }
 
 func confPath(c config.Config, name string) string { return filepath.Join(c.Paths.Kubernetes, name) }
+
+// changedImages wants the images of what is to run on this machine, those that patches name included.
+func changedImages(m Master) ([]Change, error) {
+	changes, err := missingImages(m)
+	policy := m.Node.Registration.ImagePullPolicy
+	if err != nil || m.Rootless || !m.isMaster() || policy == "Never" || ignored(m, "ImagePull") {
+		return changes, err
+	}
+	for _, component := range manifests.Components() {
+		c, err := m.wantedContainer(component)
+		if err != nil {
+			return nil, err
+		}
+		if c.ImagePullPolicy == corev1.PullNever || slices.Contains(images(m.Config), c.Image) {
+			continue
+		}
+		wanted := pull(c.Image)
+		wanted.do = func(ctx context.Context, s Site) error {
+			if has, err := s.Kubelet.HasImage(ctx, c.Image); has && err == nil {
+				return nil
+			}
+			return s.Kubelet.Pull(ctx, c.Image)
+		}
+		changes = append(changes, wanted)
+	}
+	return changes, nil
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/etcd"
@@ -72,7 +73,42 @@ func GatherLiving(ctx context.Context, s Site, c config.Config, w Wish, tell fun
 	if err := m.choose(w.Back); err != nil {
 		return m, err
 	}
-	return m, m.readLiving(ctx, s, w)
+	if err := m.readLiving(ctx, s, w); err != nil {
+		return m, err
+	}
+	return m, m.expect(s)
+}
+
+// expect has the kubelet know the images of what is to run, patches included.
+func (m Master) expect(s Site) error {
+	if s.Kubelet == nil || !m.isMaster() {
+		return nil
+	}
+	images, unpulled := map[string]string{}, map[string]bool{}
+	for _, component := range manifests.Components() {
+		c, err := m.wantedContainer(component)
+		if err != nil {
+			return &InputError{err}
+		}
+		images[component], unpulled[component] = c.Image, c.ImagePullPolicy == corev1.PullNever
+	}
+	s.Kubelet.Expect(images, unpulled)
+	return nil
+}
+
+// wantedContainer is the one that is to run of a component.
+func (m Master) wantedContainer(component string) (corev1.Container, error) {
+	var pod *corev1.Pod
+	var err error
+	if m.Living.Back != nil {
+		pod, err = manifests.Decode(m.Living.Back.Components[component].manifest())
+	} else {
+		pod, err = m.wantedPod(component)
+	}
+	if err != nil {
+		return corev1.Container{}, err
+	}
+	return pod.Spec.Containers[0], nil
 }
 
 // readHistory reads what tripod knows of this machine.

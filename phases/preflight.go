@@ -203,9 +203,11 @@ func missingImages(m Master) ([]Change, error) {
 		if m.Survey.Images[image] && policy != "Always" {
 			continue
 		}
-		changes = append(changes, Change{Verb: "pull", What: image, do: func(ctx context.Context, s Site) error {
-			return s.Kubelet.Pull(ctx, image)
-		}})
+		changes = append(changes, pull(image))
 	}
 	return changes, nil
+}
+
+func pull(image string) Change {
+	return Change{Verb: "pull", What: image, do: func(ctx context.Context, s Site) error { return s.Kubelet.Pull(ctx, image) }}
 }

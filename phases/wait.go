@@ -31,6 +31,7 @@ type vigil struct {
 	ends   int        // how many did
 	told   *host.Exit // the last end that was told
 	last   error      // the last reason why not
+	runner error      // what the runner says against it, nil for nothing
 	same   time.Time  // since when that has been the reason
 	nudged bool       // what could be done has been done
 	ours   *host.Exit // the end that it brought about, which is no crash
@@ -129,8 +130,11 @@ func (v *vigil) watch(ctx context.Context) error {
 	}
 	v.looked = time.Now()
 	now, err := v.Runner.Pod(ctx, v.step.Proof.Component)
+	v.runner = err
 	switch {
 	case errors.Is(err, host.ErrRefused):
+		return v.unhealthy(err)
+	case errors.Is(err, host.ErrNoImage):
 		return v.unhealthy(err)
 	case err != nil:
 		v.because(ctx, err)
@@ -175,6 +179,8 @@ func (v *vigil) over(ctx context.Context) error {
 		return v.unhealthy(errors.Join(v.last, etcd.ErrLockLost))
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Cause(ctx)
+	case v.runner != nil && !errors.Is(v.last, v.runner):
+		return v.unhealthy(fmt.Errorf("%w; %w", v.last, v.runner))
 	}
 	return v.unhealthy(v.last)
 }

@@ -104,7 +104,7 @@ type checks struct {
 	passed, failed, skipped int
 	notRun                  []string
 	failures                []string // names, each followed by what it has said
-	failedIn                string // the package of the latest failed test
+	failedIn                string   // the package of the latest failed test
 	installed, built        bool
 }
 

@@ -23,6 +23,8 @@ type Kubelet struct {
 	// images is the same connection.
 	images runtimeapi.ImageServiceClient
 	close  func() error
+	// unpulled are the components whose image the kubelet does not pull.
+	unpulled map[string]bool
 }
 
 // KubeletOptions says where a Kubelet finds what it talks to.
@@ -33,8 +35,7 @@ type KubeletOptions struct {
 	Socket string
 	// Healthz is host:port of the kubelet's healthz, 127.0.0.1:10248 if empty.
 	Healthz string
-	// Images are the components' images, by component. With them Pod can tell that a
-	// container is missing because its image is. Optional.
+	// Images are the components' images, by component; see Expect. Optional.
 	Images map[string]string
 	// Files are the files that the service reads when it starts.
 	Files []string
@@ -56,6 +57,12 @@ func (h *Host) NewKubelet(o KubeletOptions) (*Kubelet, error) {
 		images: runtimeapi.NewImageServiceClient(conn),
 		close:  conn.Close,
 	}, nil
+}
+
+// Expect names the components' images, by component. With them Pod can tell that a container is missing because its image
+// is. Those of unpulled are not pulled by the kubelet.
+func (k *Kubelet) Expect(images map[string]string, unpulled map[string]bool) {
+	k.o.Images, k.unpulled = images, unpulled
 }
 
 // Close ends the connection to the runtime.

@@ -174,7 +174,10 @@ func (k *Kubelet) whyNone(ctx context.Context, component string) error {
 		return nil
 	}
 	has, err := k.HasImage(ctx, image)
-	if err == nil && !has {
+	switch {
+	case err == nil && !has && k.unpulled[component]:
+		err = fmt.Errorf("%w: %s", ErrNoImage, image)
+	case err == nil && !has:
 		err = errors.New("its image " + image + " is not on this machine")
 	}
 	if err != nil {

@@ -9,6 +9,9 @@ import (
 // ErrRefused is a manifest that its runner does not run.
 var ErrRefused = errors.New("manifest refused")
 
+// ErrNoImage is a container whose image is not there, and that nobody pulls.
+var ErrNoImage = errors.New("its image is not on this machine, and is not to be pulled")
+
 // Runner is who runs the static pods of a manifest directory: the Kubelet, or the embedded agent.
 type Runner interface {
 	// Start starts the runner; it returns at once when the runner is already at work.
