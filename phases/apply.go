@@ -115,6 +115,11 @@ func (a Application) inOrder(ctx context.Context, prober *Prober, steps []Step) 
 // inTurn carries out a step, a locked one in this master's turn and as it is to be by then.
 func (w *waiter) inTurn(ctx context.Context, t *turn) error {
 	w.tell(Begun, "")
+	if w.step.Late {
+		if err := w.late(ctx); err != nil {
+			return w.failed(ctx, err)
+		}
+	}
 	if !w.step.Locked || len(w.step.Changes) == 0 && t.unlock == nil {
 		return w.carryOut(ctx)
 	}
@@ -149,8 +154,9 @@ func (w *waiter) change(ctx context.Context) error {
 		}
 	}
 	host.Killpoint("begin " + w.step.Phase)
-	w.back.add(w.step)
+	w.back.add(w.step.retreats()...)
 	site := w.Site
+	site.back = w.back
 	site.tell = eachOnce(func(reason string) { w.tell(Waiting, reason) })
 	for _, c := range together(w.step.Changes) {
 		if err := c.Do(ctx, site); err != nil {

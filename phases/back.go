@@ -28,11 +28,11 @@ type retreats struct {
 	all []retreat
 }
 
-// add notes what the step is about to take away. What was taken away by an earlier step has the older files.
-func (r *retreats) add(s Step) {
+// add notes what is about to be taken away. What was taken away by an earlier step has the older files.
+func (r *retreats) add(ways ...retreat) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, way := range s.retreats() {
+	for _, way := range ways {
 		if !slices.ContainsFunc(r.all, func(known retreat) bool { return known.proof.Component == way.proof.Component }) {
 			r.all = append(r.all, way)
 		}
@@ -63,18 +63,16 @@ func (r *retreats) inOrder() []retreat {
 	return all
 }
 
-// retreats are the ways back of what the step takes away or replaces.
+// retreats are the ways back of what the step replaces.
 func (s Step) retreats() []retreat {
 	own := retreat{phase: s.Phase, proof: s.Proof}
-	var all []retreat
 	for _, c := range s.Changes {
-		all = append(all, c.takes...)
 		own.old = append(own.old, c.old...)
 	}
-	if s.Proof.Component != "" && len(own.old) > 0 {
-		all = append(all, own)
+	if s.Proof.Component == "" || len(own.old) == 0 {
+		return nil
 	}
-	return all
+	return []retreat{own}
 }
 
 // WentBackError is a change that has failed, after which what ran before runs again and is proved healthy.
@@ -87,10 +85,11 @@ func (e *WentBackError) Unwrap() error { return e.Err }
 // keep it from that: a master whose manifests are taken away would stay without.
 func (a Application) goBack(ctx context.Context, cause error) error {
 	ways := a.back.inOrder()
+	ctx = context.WithoutCancel(ctx)
 	if len(ways) == 0 {
+		a.condemn(ctx, cause)
 		return cause
 	}
-	ctx = context.WithoutCancel(ctx)
 	prober := NewProber(a.Master.before())
 	defer prober.Close()
 	if err := a.makeRoom(ctx, ways); err != nil {
@@ -113,7 +112,7 @@ func (a Application) goBack(ctx context.Context, cause error) error {
 // condemn remembers why the generation that was under way has failed. Where that can't be written, as on a full disk, the
 // cause is told all the same, and the next run finds a generation that is under way.
 func (a Application) condemn(ctx context.Context, cause error) {
-	if a.Master.Living != nil {
+	if g, err := ReadGenerations(a.Host, a.Master.Config); a.Master.Living != nil && err == nil && len(g) > 0 && g[len(g)-1].Verdict == UnderWay {
 		_ = a.Master.judgeGeneration(ctx, a.Site, Refused, cause.Error())
 	}
 }

@@ -37,8 +37,6 @@ type Change struct {
 	pod string
 	// old is what Files replace; nil where nothing was there.
 	old []host.File
-	// takes are the ways back of what the change takes away for later ones to make room.
-	takes []retreat
 }
 
 // Site is where a plan is applied.
@@ -54,6 +52,8 @@ type Site struct {
 	verb string
 	// api is a client of this master's own apiserver; Apply sets it.
 	api func() (*cluster.Client, error)
+	// back takes the ways back of what is taken away; Apply sets it.
+	back *retreats
 	// tell takes the reason why a change is still waiting; Apply sets it.
 	tell func(reason string)
 }

@@ -17,6 +17,7 @@ func Upgrade() []Phase {
 		{Name: "preflight", About: "find out what runs here and in the cluster, whether it may change, pull missing images",
 			Check: mayChange, Want: changedImages},
 		{Name: "control-plane/keep", About: "keep what runs now, for the way back", Want: keepEarlier},
+		{Name: "control-plane/kubelet", About: "the kubelet's client certificate, where it has expired", Want: kubeletIdentityAnew},
 		{Name: "control-plane/snapshot", About: "a verified snapshot of etcd, before etcd or a minor version changes", Want: saveEtcd, Locked: true},
 		{Name: "control-plane/stop", About: "take away what changes: the apiserver when it has drained, then etcd, which has handed over its leadership",
 			Want: makeWay, Locked: true},
@@ -31,8 +32,8 @@ func Upgrade() []Phase {
 		{Name: "kubeconfig", About: "admin.conf and super-admin.conf, where they are", Want: changedKubeconfigs},
 		{Name: "kubelet-config", About: "the kubelet's configuration", Want: changedKubelet},
 		{Name: "bootstrap-token", About: "what nodes may do that join, and who administers", Objects: changedAccess, Alongside: true},
-		{Name: "addon/coredns", About: "cluster DNS, once all masters have the version", Objects: changedAddon("coredns", coreDNSObjects), Alongside: true},
-		{Name: "addon/kube-proxy", About: "kube-proxy, once all masters have the version", Objects: changedAddon("kube-proxy", kubeProxyObjects), Alongside: true},
+		{Name: "addon/coredns", About: "cluster DNS, once all masters have the version", Objects: changedAddon("coredns", coreDNSObjects), Late: true, Alongside: true},
+		{Name: "addon/kube-proxy", About: "kube-proxy, once all masters have the version", Objects: changedAddon("kube-proxy", kubeProxyObjects), Late: true, Alongside: true},
 		{Name: "post-upgrade", About: "remember what runs now as healthy", Want: keepHealthy, AfterAll: true, Sweeps: true},
 	}
 }

@@ -17,10 +17,13 @@ import (
 func mayChange(m Master) ([]string, error) {
 	found := slices.Concat(privileged(m), nodeName(m), clock(m), diskSpace(m), writable(m), strays(m))
 	if !m.Rootless {
-		found = slices.Concat(found, containerRuntime(m), kubeletService(m))
+		found = append(found, containerRuntime(m)...)
+	}
+	if m.Survey.Systemd {
+		found = append(found, kubeletService(m)...)
 	}
 	if m.isMaster() {
-		found = slices.Concat(found, dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m), wellBefore(m), mastersReady(m))
+		found = slices.Concat(found, runnerAlive(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m), wellBefore(m), mastersReady(m))
 	}
 	return m.judge(found)
 }
@@ -77,7 +80,7 @@ func mastersReady(m Master) []finding {
 		if node == m.Node.Registration.Name {
 			continue
 		}
-		found = append(found, finding{id: "ControlPlaneNodesReady", problem: fmt.Sprintf("master %s is not Ready: %s", node, why),
+		found = append(found, finding{id: "ControlPlaneNodesReady", harmless: m.Living.Kept, problem: fmt.Sprintf("master %s is not Ready: %s", node, why),
 			hint: "bring it back first; where it is gone for good, kubectl delete node " + node})
 	}
 	return found
@@ -132,4 +135,14 @@ func changedImages(m Master) ([]Change, error) {
 		changes = append(changes, wanted)
 	}
 	return changes, nil
+}
+
+// runnerAlive wants whoever runs the pods to be there: without it what is taken away does not come back. A kubelet that has
+// ended as its certificate has expired gets another one first.
+func runnerAlive(m Master) []finding {
+	identity, err := kubeletIdentityAnew(m)
+	if m.Alive || err != nil || len(identity) > 0 {
+		return nil
+	}
+	return []finding{{id: "Kubelet", problem: "whoever runs the static pods here (the kubelet, in a sandbox its agent) does not answer", hint: "start it: systemctl restart kubelet; its log says why it has ended"}}
 }

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/manifests"
@@ -18,7 +20,8 @@ import (
 // configured is the configuration of the cluster for this machine. It is read from the cluster. Where no apiserver answers, a
 // killed run of the same kind is gone on with by what it knew, and so is what mends an apiserver that does not answer.
 func (m Master) configured(ctx context.Context, here config.Here, w Wish, tell func(string)) (config.Config, error) {
-	offline := w.Kept || w.Back != 0 || m.newest().Verdict == UnderWay
+	_, whole := m.Manifests["kube-apiserver.yaml"]
+	offline := w.Kept || w.Back != 0 || m.newest().Verdict == UnderWay || m.isMaster() && !whole
 	g, known := m.settled()
 	var clusterData, kubeletData []byte
 	err := m.throughAPI(ctx, !offline || !known, tell, func(ctx context.Context, client *cluster.Client) error {
@@ -109,14 +112,17 @@ func (m Master) ways() []apiWay {
 	return ways
 }
 
-// readCluster reads the objects that may be wanted, and what runs in the cluster.
-func (m Master) readCluster(ctx context.Context) (Facts, Fleet) {
-	f := m.Facts
-	var fleet Fleet
-	fleet.Unknown = m.throughAPI(ctx, false, func(string) {}, func(ctx context.Context, client *cluster.Client) error {
-		f.Tokens = readTokens(ctx, client)
-		m.Facts = f
-		f.Objects = readObjects(ctx, client, m.likes(Upgrade()))
+// ofCluster is what its API has of what may be wanted, and what runs in it.
+type ofCluster struct {
+	objects map[string]*unstructured.Unstructured
+	tokens  []bootstrap.Record
+	fleet   Fleet
+}
+
+// readCluster asks the cluster. Where it can't be asked nothing is known of it.
+func (m Master) readCluster(ctx context.Context) ofCluster {
+	c := ofCluster{objects: map[string]*unstructured.Unstructured{}}
+	c.fleet.Unknown = m.throughAPI(ctx, false, func(string) {}, func(ctx context.Context, client *cluster.Client) error {
 		nodes, err := client.List(ctx, corev1.SchemeGroupVersion.WithKind("Node"), "", "")
 		if err != nil {
 			return err
@@ -125,10 +131,19 @@ func (m Master) readCluster(ctx context.Context) (Facts, Fleet) {
 		if err != nil {
 			return err
 		}
-		fleet = readFleet(nodes, pods)
+		c.fleet, c.tokens = readFleet(nodes, pods), readTokens(ctx, client)
+		c.objects = readObjects(ctx, client, m.knowing(ofCluster{fleet: c.fleet}).likes(Upgrade()))
 		return nil
 	})
-	return f, fleet
+	return c
+}
+
+// knowing is the master with what the cluster has said.
+func (m Master) knowing(c ofCluster) Master {
+	living := *m.Living
+	living.Fleet = c.fleet
+	m.Living, m.Objects, m.Tokens = &living, c.objects, c.tokens
+	return m
 }
 
 // imageVersion is the version in an image's tag.

@@ -214,11 +214,27 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 	var all errgroup.Group
 	all.Go(func() (err error) { m.PKI, err = gatherPKI(m.Config, disk, m.Now); return err })
 	all.Go(func() (err error) { m.Survey, err = s.Host.Survey(ctx, askLiving(m.Config, m.Rootless)); return err })
-	all.Go(func() error { m.Running, m.Alive = running(ctx, s.Runner); return nil })
+	all.Go(func() error { m.Running, m.Alive = runningSoon(ctx, s.Runner); return nil })
 	if err := all.Wait(); err != nil {
 		return err
 	}
 	return m.askAround(ctx, s)
+}
+
+// aliveWithin is how long a kubelet may take that a killed run has started anew.
+const aliveWithin = 10 * time.Second
+
+// runningSoon is running, once who runs the pods answers, or has not in time.
+func runningSoon(ctx context.Context, r host.Runner) (map[string]host.Running, bool) {
+	ctx, stop := context.WithTimeout(ctx, aliveWithin)
+	defer stop()
+	for r.Alive(ctx) != nil && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(probeEvery):
+		}
+	}
+	return running(context.WithoutCancel(ctx), r)
 }
 
 // otherVersion says whether the apiserver here is of another version than it is to be.
@@ -237,21 +253,21 @@ func askLiving(c config.Config, rootless bool) host.Ask {
 
 // askAround asks etcd's members, this master's components, and the cluster, side by side.
 func (m *Master) askAround(ctx context.Context, s Site) error {
+	now := *m
+	var unasked error
+	var well map[string]error
+	var c ofCluster
 	var all errgroup.Group
 	all.Go(func() error {
-		here := etcdHere(m.earlierManifest("etcd"))
-		peers := append(here.Members(s.Host, m.Config), s.Peers...)
-		m.Etcd, m.Living.Unasked = etcd.Survey(ctx, peers, m.trust()["etcd"])
+		peers := append(etcdHere(now.earlierManifest("etcd")).Members(s.Host, now.Config), s.Peers...)
+		m.Etcd, unasked = etcd.Survey(ctx, peers, now.trust()["etcd"])
 		return nil
 	})
-	now := *m
-	var well map[string]error
 	all.Go(func() error { well = now.unwell(ctx); return nil })
-	var f Facts
-	var fleet Fleet
-	all.Go(func() error { f, fleet = now.readCluster(ctx); return nil })
+	all.Go(func() error { c = now.readCluster(ctx); return nil })
 	err := all.Wait()
-	m.Living.Unwell, m.Objects, m.Tokens, m.Living.Fleet = well, f.Objects, f.Tokens, fleet
+	*m = m.knowing(c)
+	m.Living.Unasked, m.Living.Unwell = unasked, well
 	return err
 }
 

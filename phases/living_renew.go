@@ -1,9 +1,11 @@
 package phases
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 
+	"tripod.dev/tripod/certs"
 	"tripod.dev/tripod/internal/config"
 )
 
@@ -91,4 +93,15 @@ func (m Master) lacking() []string {
 		}
 	}
 	return names
+}
+
+// kubeletIdentityAnew wants the kubelet to have a certificate that is valid: one that has expired keeps it from starting, and
+// nobody but who holds the CA's key can give it another.
+func kubeletIdentityAnew(m Master) ([]Change, error) {
+	old, err := certs.ParseFile(m.Files[kubeletClientPath(m.Config)].Data)
+	if m.Rootless || err != nil || m.Now.Before(old.Cert.NotAfter) || m.PKI.Pairs[kubeletConf].Key == nil {
+		return nil, nil
+	}
+	changes := write(m, rotated(m, m.PKI.KubeletClient)...)
+	return append(changes, Change{Verb: "restart", What: "the kubelet", do: func(ctx context.Context, s Site) error { return s.Kubelet.Restart(ctx) }}), nil
 }

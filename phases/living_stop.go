@@ -30,7 +30,7 @@ func makeWay(m Master) ([]Change, error) {
 	if len(w.takes) == 0 {
 		return nil, nil
 	}
-	return []Change{{Verb: "stop", What: strings.Join(w.names(), ", "), takes: w.takes, do: w.clear}}, nil
+	return []Change{{Verb: "stop", What: strings.Join(w.names(), ", "), do: w.clear}}, nil
 }
 
 // way is what has to go for what is to come.
@@ -78,6 +78,11 @@ func (w *way) components() []string {
 	return all
 }
 
+// ways are the ways back of components.
+func (w *way) ways(components ...string) []retreat {
+	return slices.DeleteFunc(slices.Clone(w.takes), func(r retreat) bool { return !slices.Contains(components, r.proof.Component) })
+}
+
 // names are the components in the order in which they go.
 func (w *way) names() []string {
 	all := w.components()
@@ -97,8 +102,13 @@ func (m Master) earlierFiles(component string) []host.File {
 // clear does it. What could keep the new files from being written shows before anything stops.
 func (w *way) clear(ctx context.Context, s Site) error {
 	m := w.master
+	if w.stops("etcd") {
+		if err := m.mayStop(); err != nil {
+			return err
+		}
+	}
 	if err := s.Host.Stage(w.staged...); err != nil {
-		return err
+		return &PreflightError{err} // nothing has been touched yet
 	}
 	if w.stops("etcd") { // while nothing else is going on: what is written in the moment of an election may be lost
 		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
@@ -106,6 +116,7 @@ func (w *way) clear(ctx context.Context, s Site) error {
 		}
 	}
 	first := slices.DeleteFunc(w.names(), func(component string) bool { return component == "etcd" })
+	s.back.add(w.ways(first...)...)
 	if err := s.takeAway(ctx, m, first); err != nil {
 		return err
 	}
@@ -113,6 +124,7 @@ func (w *way) clear(ctx context.Context, s Site) error {
 		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
 			return err
 		}
+		s.back.add(w.ways("etcd")...)
 		if err := s.takeAway(ctx, m, []string{"etcd"}); err != nil {
 			return err
 		}

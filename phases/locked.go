@@ -76,6 +76,13 @@ func (w *waiter) anew(ctx context.Context) (err error) {
 	return err
 }
 
+// late plans the step by what the cluster says now: other masters may have changed, too.
+func (w *waiter) late(ctx context.Context) (err error) {
+	w.Master = w.Master.knowing(w.Master.readCluster(ctx))
+	w.step, err = plan(w.step.phase, w.Master)
+	return err
+}
+
 // lockLost says whether ctx has ended with the lock.
 func lockLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), etcd.ErrLockLost) }
 

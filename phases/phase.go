@@ -29,6 +29,8 @@ type Phase struct {
 	// Locked has the phase done by one master of the cluster at a time: it is planned anew under a lock that etcd keeps,
 	// by what etcd's members say then. Locked phases that follow each other keep the lock.
 	Locked bool
+	// Late has the phase planned anew, by what the cluster says when its time has come.
+	Late bool
 	// Alongside lets the following phases begin at once, before this one has changed or proved anything.
 	Alongside bool
 	// AfterAll has the phase wait until all that went alongside is done.

@@ -17,10 +17,11 @@ type Step struct {
 	AfterAll  bool     `json:"-"`
 	Locked    bool     `json:"-"`
 	Sweeps    bool     `json:"-"`
+	Late      bool     `json:"-"`
 	// Unproved is set where nobody runs the pods, nor will by this plan: the files are written, no more.
 	Unproved bool `json:"unproved,omitempty"`
 
-	// phase is what a locked step is planned by, once more.
+	// phase is what a locked or a late step is planned by, once more.
 	phase Phase
 }
 
@@ -59,7 +60,7 @@ func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
 }
 
 func plan(p Phase, m Master) (Step, error) {
-	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll, Locked: p.Locked, Sweeps: p.Sweeps, phase: p}
+	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll, Locked: p.Locked, Sweeps: p.Sweeps, Late: p.Late, phase: p}
 	if p.Want != nil {
 		changes, err := p.Want(m)
 		if err != nil {
@@ -80,7 +81,7 @@ func plan(p Phase, m Master) (Step, error) {
 // merge appends a step, or adds it to the last one where both are of one group and need no proof:
 // thirteen certificates are one line of progress.
 func merge(steps []Step, s Step, group string) []Step {
-	if s.Proof.Attempt != nil || s.Locked {
+	if s.Proof.Attempt != nil || s.Locked || s.Late {
 		return append(steps, s)
 	}
 	if last := len(steps) - 1; last >= 0 && steps[last].Phase == group {
@@ -124,7 +125,7 @@ func (m Master) has(path string) bool {
 // prove marks the steps whose proof nobody can give: no kubelet or agent runs, and none is started. Where there will
 // be no apiserver, nothing can be changed in it either.
 func prove(steps []Step, m Master) []Step {
-	runner := m.Alive
+	runner := m.Alive || m.Living != nil // who changes what lives has looked for it
 	for i, s := range steps {
 		runner = runner || s.Phase == "kubelet-start"
 		if runner {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tripod.dev/tripod/internal/etcd"
@@ -179,7 +180,7 @@ func (v *vigil) over(ctx context.Context) error {
 		return v.unhealthy(errors.Join(v.last, etcd.ErrLockLost))
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Cause(ctx)
-	case v.runner != nil && !errors.Is(v.last, v.runner):
+	case v.runner != nil && v.last != nil && !strings.Contains(v.last.Error(), v.runner.Error()):
 		return v.unhealthy(fmt.Errorf("%w; %w", v.last, v.runner))
 	}
 	return v.unhealthy(v.last)

@@ -71,6 +71,14 @@ func (k *Kubelet) Stop(ctx context.Context, component string, grace time.Duratio
 	return nil
 }
 
+// Restart starts the kubelet anew, whether it runs or not.
+func (k *Kubelet) Restart(ctx context.Context) error {
+	if !k.host.systemd() && k.Alive(ctx) != nil {
+		return nil // who keeps it starts it again and again
+	}
+	return k.restart(ctx)
+}
+
 // restart restarts the service, or where somebody else keeps the kubelet ends its process, so that they start it.
 func (k *Kubelet) restart(ctx context.Context) error {
 	if k.host.systemd() {
