@@ -117,13 +117,16 @@ func (w *way) clear(ctx context.Context, s Site) error {
 	}
 	first := slices.DeleteFunc(w.names(), func(component string) bool { return component == "etcd" })
 	s.back.add(w.ways(first...)...)
+	s.tell("what needs the apiserver leaves it")
 	if err := s.takeAway(ctx, m, first); err != nil {
 		return err
 	}
 	if w.stops("etcd") {
+		s.tell("etcd hands over what it leads")
 		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
 			return err
 		}
+		s.tell("etcd ends")
 		s.back.add(w.ways("etcd")...)
 		if err := s.takeAway(ctx, m, []string{"etcd"}); err != nil {
 			return err
@@ -132,6 +135,7 @@ func (w *way) clear(ctx context.Context, s Site) error {
 	if s.Kubelet == nil {
 		return nil
 	}
+	s.tell("the kubelet finishes with the old pods")
 	return s.Kubelet.Forget(ctx, w.names()...)
 }
 
@@ -163,7 +167,7 @@ func (s Site) stopped(ctx context.Context, m Master, component string, grace tim
 }
 
 // drainsFor is the time for requests that are being answered when an apiserver has stopped to listen.
-const drainsFor = 2 * time.Second
+const drainsFor = time.Second
 
 // cutOff ends an apiserver that has drained. By itself it waits for those who watch, too (genericapiserver.go: the HTTP server's
 // shutdown), for as long as a request may take; they watch on elsewhere.

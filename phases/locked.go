@@ -32,21 +32,39 @@ func (t *turn) begin(ctx context.Context, w *waiter) error {
 		t.ctx, t.unlock = ctx, func() {}
 		return nil
 	}
-	voters, err := m.Etcd.Connect(m.trust()["etcd"])
+	voters, others, err := m.lockedBy()
 	if err != nil {
 		return err
 	}
 	holder := etcd.Holder{Node: m.Node.Registration.Name, Address: m.Advertise.Addr().String(), Verb: w.Verb, Since: w.begun}
-	locked, unlock, err := voters.Lock(ctx, holder, eachOnce(func(reason string) { w.tell(Waiting, reason) }))
+	t.ctx, t.unlock, err = voters.Lock(ctx, holder, others, eachOnce(func(reason string) { w.tell(Waiting, reason) }))
 	if err != nil {
 		_ = voters.Close() // nothing was written through it
-		return err
 	}
-	t.ctx, t.unlock = locked, func() {
-		unlock()
-		_ = voters.Close()
+	return err
+}
+
+// lockedBy are the voters through which this master waits for its turn, and others through which it then keeps the lock, nil
+// for the same. A living master waits through its own member, as the one whose turn it is may end any other; in its own turn
+// that one ends.
+func (m Master) lockedBy() (voters, others *etcd.Voters, err error) {
+	trust := m.trust()["etcd"]
+	self, there := m.self()
+	if m.Living == nil || !there || self.Learner {
+		voters, err = m.Etcd.Connect(trust)
+		return voters, nil, err
 	}
-	return nil
+	rest := m.Etcd
+	rest.Members = m.others()
+	if others, err = rest.Connect(trust); err != nil || self.Err != nil {
+		return others, nil, err
+	}
+	own := m.Etcd
+	own.Members = []etcd.Peer{self}
+	if voters, err = own.Connect(trust); err != nil {
+		_ = others.Close()
+	}
+	return voters, others, err
 }
 
 // unlockable says that there is nobody to keep the lock, nor anybody to keep it from: of a living master's etcd nobody

@@ -112,7 +112,7 @@ func (f *etcdFlags) drop(cmd *cobra.Command, c etcd.Cluster, p etcd.Peer) error 
 	// The process is part of who holds the lock: nothing keeps two of these on one machine apart.
 	name, _ := os.Hostname()
 	holder := etcd.Holder{Node: cmp.Or(f.here.Name, name), Address: fmt.Sprintf("process %d", os.Getpid()), Verb: "etcd member remove", Since: time.Now()}
-	ctx, unlock, err := voters.Lock(cmd.Context(), holder, tell)
+	ctx, unlock, err := voters.Lock(cmd.Context(), holder, nil, tell)
 	if err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func TestLock(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	c := s.surveyed(t)
-	locked, unlock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), func(string) {})
+	locked, unlock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), s.voters(t, c), func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestLock(t *testing.T) {
 	told, done := make(chan string, 100), make(chan error, 2)
 	for _, node := range []string{"m2", "m3"} {
 		go func() {
-			_, unlock, err := s.voters(t, c).Lock(t.Context(), holder(node), func(reason string) { told <- reason })
+			_, unlock, err := s.voters(t, c).Lock(t.Context(), holder(node), nil, func(reason string) { told <- reason })
 			if err == nil {
 				if held.Add(1) > 1 {
 					err = errors.New("two hold the lock")
@@ -191,12 +191,12 @@ func TestLockIsLost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	c := s.surveyed(t)
-	locked, _, err := s.voters(t, c).Lock(t.Context(), holder("m1"), func(string) {})
+	locked, _, err := s.voters(t, c).Lock(t.Context(), holder("m1"), nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	_, unlock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), func(string) {})
+	_, unlock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // leaveWithin is the time for those who stay to agree that a member is gone, which takes an election if it led them.
@@ -65,8 +67,26 @@ func (c Cluster) succeed(ctx context.Context, p Peer, trust *tls.Config) error {
 	defer leader.Close()
 	ctx, stop := context.WithTimeout(ctx, changeTimeout)
 	defer stop()
+	leader.awaitEntry(ctx)
 	_, err = leader.client.MoveLeader(ctx, next.ID)
 	return err
+}
+
+// entryWithin is how long an entry of the log is waited for.
+const entryWithin = 200 * time.Millisecond
+
+// awaitEntry returns when the log has just grown, or does not. etcd drops what is proposed during the millisecond of an election
+// (raft: ErrProposalDropped), and who writes at an even pace does not write again at once.
+func (m *Member) awaitEntry(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, entryWithin)
+	defer stop()
+	first, err := m.Status(ctx)
+	for err == nil {
+		var now *clientv3.StatusResponse
+		if now, err = m.Status(ctx); err == nil && now.RaftIndex > first.RaftIndex {
+			return
+		}
+	}
 }
 
 // settle waits until the members have a quorum, and the one of that ID is none of them.

@@ -40,15 +40,18 @@ func (h Holder) String() string {
 var ErrLockLost = errors.New("the lock in etcd was lost: no majority of its members could be reached for " + strconv.Itoa(lockSeconds) + " s\nhint: run it again")
 
 // Lock waits until h may change members or versions: one master at a time, in the order in which they came. tell gets
-// the reason for the wait. The context that comes back ends with the lock; unlock gives it back. A lock that an earlier
-// run on the same machine left behind, killed, is taken over: who calls has to be the only tripod on it.
-func (v *Voters) Lock(ctx context.Context, h Holder, tell func(reason string)) (locked context.Context, unlock func(), err error) {
+// the reason for the wait. The context that comes back ends with the lock; unlock gives it back, and closes v. A lock that an
+// earlier run on the same machine left behind, killed, is taken over: who calls has to be the only tripod on it.
+//
+// Once it is held it is kept through others, which are closed with it, if there are any: then nothing leads to v any more. An
+// etcd that is to end waits seconds for who listens to it.
+func (v *Voters) Lock(ctx context.Context, h Holder, others *Voters, tell func(reason string)) (locked context.Context, unlock func(), err error) {
 	if err := v.forget(ctx, h); err != nil {
 		return nil, nil, err
 	}
-	session, err := concurrency.NewSession(v.client, concurrency.WithTTL(lockSeconds), concurrency.WithContext(context.WithoutCancel(ctx)))
+	session, err := v.session(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("taking the lock in etcd: %w", err)
+		return nil, nil, err
 	}
 	election := concurrency.NewElection(session, lockPrefix)
 	if err := v.campaign(ctx, election, h, tell); err != nil {
@@ -56,6 +59,31 @@ func (v *Voters) Lock(ctx context.Context, h Holder, tell func(reason string)) (
 		session.Orphan()
 		return nil, nil, err
 	}
+	keeper, kept := v, session
+	if others != nil {
+		if kept, err = others.session(ctx, concurrency.WithLease(session.Lease())); err != nil {
+			v.release(ctx, session.Lease())
+			return nil, nil, err
+		}
+		session.Orphan()
+		_ = v.Close()
+		keeper = others
+	}
+	locked, unlock = keeper.hold(ctx, kept)
+	return locked, unlock, nil
+}
+
+func (v *Voters) session(ctx context.Context, more ...concurrency.SessionOption) (*concurrency.Session, error) {
+	options := append([]concurrency.SessionOption{concurrency.WithTTL(lockSeconds), concurrency.WithContext(context.WithoutCancel(ctx))}, more...)
+	session, err := concurrency.NewSession(v.client, options...)
+	if err != nil {
+		return nil, fmt.Errorf("taking the lock in etcd: %w", err)
+	}
+	return session, nil
+}
+
+// hold ends the context when the session has ended.
+func (v *Voters) hold(ctx context.Context, session *concurrency.Session) (locked context.Context, unlock func()) {
 	locked, lost := context.WithCancelCause(ctx)
 	go func() {
 		select {
@@ -68,7 +96,8 @@ func (v *Voters) Lock(ctx context.Context, h Holder, tell func(reason string)) (
 		lost(nil)
 		v.release(ctx, session.Lease())
 		session.Orphan()
-	}, nil
+		_ = v.Close() // nothing else was written through it
+	}
 }
 
 // release gives a lease back at once, whatever has become of ctx.
