@@ -25,8 +25,13 @@ type Facts struct {
 	Files map[string]host.File
 	// Manifests are the files of the manifest directory whose names do not begin with a dot, by name.
 	Manifests map[string][]byte
-	// Patches are the files of the directory that --patches names.
+	// Patches are the files of the directory that --patches names; on a living master where it names none, those that the
+	// cluster keeps.
 	Patches []manifests.PatchFile
+	// PatchTexts are Patches as they are written, by the name of the file.
+	PatchTexts map[string]string
+	// KeptPatches are those that the cluster keeps for this master, likewise.
+	KeptPatches map[string]string
 	// Inputs are further files of the host that components mount and their flags name, by path.
 	Inputs map[string][]byte
 	// Running is what runs now, by component.

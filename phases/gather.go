@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
@@ -151,37 +149,6 @@ func (f *Facts) readInput(h *host.Host, v config.HostPathMount, path string) err
 		f.Inputs[path] = file.Data
 	}
 	return err
-}
-
-func (f *Facts) readPatches(c config.Config) error {
-	if c.Node.Patches == nil || c.Node.Patches.Directory == "" {
-		return nil
-	}
-	dir := c.Node.Patches.Directory
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return &InputError{fmt.Errorf("reading patches: %w", err)}
-	}
-	var errs *multierror.Error
-	for _, e := range entries {
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return err
-		}
-		patch, err := manifests.ParsePatchFile(e.Name(), data)
-		if err != nil {
-			errs = multierror.Append(errs, fmt.Errorf("%s: %w", dir, err))
-			continue
-		}
-		f.Patches = append(f.Patches, patch)
-	}
-	if errs != nil {
-		return &InputError{errs}
-	}
-	return nil
 }
 
 // proxyEnv are the variables with which kubeadm, too, passes a proxy on to the components.

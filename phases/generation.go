@@ -52,6 +52,8 @@ type Generation struct {
 	// Cluster and Kubelet are the ClusterConfiguration and the KubeletConfiguration, as the cluster keeps them.
 	Cluster string `json:"cluster,omitempty"`
 	Kubelet string `json:"kubelet,omitempty"`
+	// Patches are those of its manifests, by the name of the file.
+	Patches map[string]string `json:"patches,omitempty"`
 	// Components are by name; none while it is under way.
 	Components map[string]Revision `json:"components,omitempty"`
 }

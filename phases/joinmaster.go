@@ -30,6 +30,7 @@ func JoinMaster() []Phase {
 		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: apiserverManifest,
 			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
 		{Name: "control-plane-join/mark-control-plane", About: "labels and taints of this node", Want: markControlPlane, Alongside: true},
+		{Name: "control-plane-join/patches", About: "this master's patches, for when it changes", Objects: ownPatches, Alongside: true},
 		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
 			Proof: Proof{Component: "kube-scheduler", Attempt: proveScheduler}},
 		{Name: proveEverything, About: "look at all four and at the kubelet once more",

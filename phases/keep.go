@@ -89,6 +89,10 @@ func unwellCauses(unwell map[string]error) []string {
 
 // document adds the configuration of the cluster. What can not be written down is not kept: the cluster has it.
 func (g *Generation) document(m Master) {
+	g.Patches = m.KeptPatches
+	if m.Node.Patches != nil {
+		g.Patches = m.PatchTexts
+	}
 	if data, err := m.ClusterDocument(); err == nil {
 		g.Cluster = string(data)
 	}

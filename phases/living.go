@@ -29,6 +29,7 @@ func Upgrade() []Phase {
 		{Name: "control-plane/prove", About: "look at all four once more", Proof: Proof{Attempt: proveAll}, AfterAll: true},
 		{Name: "upload-config/kubeadm", About: "the ClusterConfiguration, for all masters", Objects: changedCluster, Alongside: true},
 		{Name: "upload-config/kubelet", About: "the KubeletConfiguration of all nodes", Objects: changedKubelets, Alongside: true},
+		{Name: "upload-config/patches", About: "the patches that were given, for when masters change again", Objects: changedPatches, Alongside: true},
 		{Name: "kubeconfig", About: "admin.conf and super-admin.conf, where they are", Want: changedKubeconfigs},
 		{Name: "kubelet-config", About: "the kubelet's configuration", Want: changedKubelet},
 		{Name: "bootstrap-token", About: "what nodes may do that join, and who administers", Objects: changedAccess, Alongside: true},

@@ -19,7 +19,7 @@ import (
 
 // configured is the configuration of the cluster for this machine. It is read from the cluster. Where no apiserver answers, a
 // killed run of the same kind is gone on with by what it knew, and so is what mends an apiserver that does not answer.
-func (m Master) configured(ctx context.Context, here config.Here, w Wish, tell func(string)) (config.Config, error) {
+func (m *Master) configured(ctx context.Context, here config.Here, w Wish, tell func(string)) (config.Config, error) {
 	_, whole := m.Manifests["kube-apiserver.yaml"]
 	offline := w.Kept || w.Back != 0 || m.newest().Verdict == UnderWay || m.isMaster() && !whole
 	g, known := m.settled()
@@ -34,7 +34,8 @@ func (m Master) configured(ctx context.Context, here config.Here, w Wish, tell f
 			return unread(cluster.ConfigMap("kube-system", "kubelet-config"), err)
 		}
 		clusterData, kubeletData = data(live, "ClusterConfiguration"), data(kubelet, "kubelet")
-		return nil
+		m.KeptPatches, err = readKeptPatches(ctx, client, here.NodeName)
+		return err
 	})
 	var none *PreflightError
 	switch {
@@ -42,7 +43,11 @@ func (m Master) configured(ctx context.Context, here config.Here, w Wish, tell f
 	case errors.As(err, &none):
 		return m.Config, err
 	case offline && known && g.Cluster != "":
-		clusterData, kubeletData = []byte(g.Cluster), []byte(g.Kubelet)
+		clusterData, kubeletData, m.KeptPatches = []byte(g.Cluster), []byte(g.Kubelet), g.Patches
+	case w.Kept && m.isMaster():
+		if clusterData, err = m.configurationHere(); err != nil {
+			return m.Config, err
+		}
 	default:
 		return m.Config, fmt.Errorf("no apiserver tells the cluster's configuration: %w\nhint: bring one master's apiserver back (tripod certs renew all, where certificates have expired; tripod rollback, where a change was killed)", err)
 	}

@@ -93,7 +93,7 @@ func TestObjectsOfInit(t *testing.T) {
 			continue
 		}
 		objects, err := p.Objects(m)
-		if err != nil || len(objects) == 0 {
+		if err != nil || len(objects) == 0 && p.Name != "upload-config/patches" {
 			t.Errorf("%s: %d objects, %v", p.Name, len(objects), err)
 		}
 		for _, o := range objects {

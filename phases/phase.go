@@ -96,6 +96,7 @@ func Init() []Phase {
 			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
 		{Name: "upload-config/kubeadm", About: "the ClusterConfiguration, for those who join", Objects: kubeadmConfig, Alongside: true},
 		{Name: "upload-config/kubelet", About: "the KubeletConfiguration of all nodes", Objects: kubeletConfig, Alongside: true},
+		{Name: "upload-config/patches", About: "this master's patches, for when it changes", Objects: ownPatches, Alongside: true},
 		{Name: "upload-certs", About: "the authorities' keys, sealed, for masters that join (with --upload-certs)",
 			Want: uploadCerts, Objects: certsAccess, Alongside: true},
 		{Name: "bootstrap-token", About: "what nodes join by: tokens, and cluster-info signed with them", Objects: bootstrapTokens, Alongside: true},
