@@ -81,13 +81,16 @@ func (c Cluster) find(is func(Peer) bool) (Peer, bool) {
 	return Peer{}, false
 }
 
+// healthyVoters are those that answer.
+func (c Cluster) healthyVoters() []Peer {
+	return slices.DeleteFunc(c.Voters(), func(p Peer) bool { return p.Err != nil })
+}
+
 // Endpoints are the client URLs of the healthy voters.
 func (c Cluster) Endpoints() []string {
 	var urls []string
-	for _, p := range c.Voters() {
-		if p.Err == nil {
-			urls = append(urls, p.ClientURLs...)
-		}
+	for _, p := range c.healthyVoters() {
+		urls = append(urls, p.ClientURLs...)
 	}
 	return urls
 }

@@ -41,6 +41,9 @@ func TestSurvey(t *testing.T) {
 	if len(c.Members) != 1 || c.Members[0].Err != nil || !c.Members[0].Leads || c.ID == 0 || c.Members[0].RaftIndex == 0 || c.MayAdd() != nil {
 		t.Errorf("alone: %+v, may add: %v", c, c.MayAdd())
 	}
+	if p := c.Members[0]; p.Version != "3.6.8" || p.DBSize == 0 {
+		t.Errorf("runs %q, has %d bytes", p.Version, p.DBSize)
+	}
 	v := s.voters(t, c)
 	peer := freeURL(t)
 	id, err := v.Add(t.Context(), peer)
@@ -129,7 +132,12 @@ func TestCombine(t *testing.T) {
 		return view{members: members, status: &clientv3.StatusResponse{Header: &etcdserverpb.ResponseHeader{MemberId: id}, Leader: 1, RaftIndex: 7}}
 	}
 	same := names(list.Members)
-	c := combine(list, []view{says(1, same), says(2, same)})
+	stored := says(1, same)
+	stored.status.Version, stored.status.StorageVersion, stored.status.DbSize = "3.6.8", "3.6.0", 4096
+	c := combine(list, []view{stored, says(2, same)})
+	if p := c.Members[0]; p.Version != "3.6.8" || p.StorageVersion != "3.6.0" || p.DBSize != 4096 || c.Members[1].Version != "" {
+		t.Errorf("%+v", c)
+	}
 	if c.Disagreement != "" || !c.Members[0].Leads || c.Members[1].Leads || c.Steady() != nil {
 		t.Errorf("%+v", c)
 	}

@@ -9,7 +9,7 @@ import (
 // The guards count the quorum after the loss: they answer whether those voters that are healthy without the member that
 // is touched are a majority of the voters that there will be.
 
-// RefusedError is a change of members that could cost the quorum. Nothing was changed.
+// RefusedError is a change that could cost the quorum, or the data. Nothing was changed.
 type RefusedError struct{ Err error }
 
 func (e *RefusedError) Error() string { return e.Err.Error() }
@@ -85,19 +85,37 @@ func (c Cluster) MayRemove(id uint64) error {
 	return c.without(p, "removed", len(c.Voters())-1)
 }
 
-// MayStop is nil if the member can be stopped for a while.
+// MayStop is nil if the member can be stopped for a while. The only voter can whatever its alarms are, and if it is dead:
+// nobody goes on without it anyway, and to start it again, with a larger quota, say, is what mends it.
 func (c Cluster) MayStop(id uint64) error {
 	p, exists := c.ByID(id)
-	switch {
-	case !exists:
+	if !exists {
 		return refused("there is no member %s", FormatID(id))
-	case p.Learner || len(c.Voters()) == 1:
+	}
+	if err := c.complete(); err != nil {
+		return err
+	}
+	switch {
+	case p.Learner:
+		return c.Steady()
+	case len(c.Voters()) == 1:
 		return nil
 	}
 	if err := c.without(p, "stopped", len(c.Voters())); err != nil {
 		return err
 	}
 	return c.Steady()
+}
+
+// complete is nil if all members have run, and at most one is a learner: no join was broken off.
+func (c Cluster) complete() error {
+	if learners := c.Learners(); len(learners) > 1 {
+		return refused("%s and %s are both learners\nhint: let them become voters (run their joins again), or tripod etcd member remove %s", learners[0], learners[1], FormatID(learners[1].ID))
+	}
+	if p, there := c.find(func(p Peer) bool { return !p.Started() }); there {
+		return refused("%s never ran: a join has not ended\nhint: let it end (run it again), or tripod etcd member remove %s", p, FormatID(p.ID))
+	}
+	return nil
 }
 
 // without counts the healthy voters other than p against the majority of the voters that there will be.

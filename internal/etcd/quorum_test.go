@@ -50,10 +50,17 @@ func TestGuards(t *testing.T) {
 		{members: "hhl", add: false, promote: true, remove: true, stop: true},
 		{members: "hl", add: false, promote: true, remove: true, stop: true},
 		{members: "hhx", add: false, promote: true, remove: true, stop: true},
-		{members: "hdl", add: false, promote: false, remove: false, stop: true},
+		{members: "hdl", add: false, promote: false, remove: false, stop: false},
 		{members: "hhdl", add: false, promote: true, remove: true, stop: true},
-		{members: "hhddl", add: false, promote: false, remove: false, stop: true},
-		{members: "hhu", add: false, remove: true, stop: true},
+		{members: "hhddl", add: false, promote: false, remove: false, stop: false},
+		{members: "hhu", add: false, remove: true, stop: false},
+		{members: "d", add: false, remove: false, stop: true},
+		{members: "lh", add: false, remove: false, stop: true},
+		{members: "xhhh", add: false, remove: true, stop: true},
+		{members: "lhdh", add: false, remove: false, stop: false},
+		{members: "lhhd", add: false, remove: true, stop: true},
+		{members: "llhhh", add: false, remove: true, stop: false},
+		{members: "uhhhh", add: false, remove: true, stop: false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.members, func(t *testing.T) {
@@ -83,6 +90,31 @@ func TestSteady(t *testing.T) {
 	c.Disagreement = "m1 sees m1, others m1, m2"
 	mentions(t, c.MayAdd(), "m1 sees m1")
 	mentions(t, of("hdd").Quorum(), "1 of 3 voters are healthy, 2 are needed\n  m2: connection refused\n  m3: connection refused")
+}
+
+// Whatever disturbs the cluster keeps its members from being stopped, and is told. The only voter may be.
+func TestMayStop(t *testing.T) {
+	t.Parallel()
+	alarmed, alone, split := of("hhh"), of("h"), of("hhh")
+	alarmed.Alarms, alone.Alarms = []string{"CORRUPT on m1"}, []string{"NOSPACE on m1"}
+	split.Disagreement = "m1 sees m1, others m1, m2"
+	for want, got := range map[string]error{
+		"CORRUPT on m1":                        alarmed.MayStop(1),
+		"m1 sees m1, others m1, m2":            split.MayStop(1),
+		"there is no member 9":                 of("hhh").MayStop(9),
+		"m1 and m2 are both learners":          of("llhhh").MayStop(5),
+		"https://10.0.0.4:2380 never ran":      of("hhhu").MayStop(1),
+		"1 of 3 voters are healthy":            of("hdd").MayStop(1),
+		"with m1 stopped 1 of 3 voters would ": of("hdh").MayStop(1),
+	} {
+		mentions(t, got, want)
+		if !refusal(got) {
+			t.Errorf("%v is no refusal", got)
+		}
+	}
+	if err := alone.MayStop(1); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestUnsettled(t *testing.T) {
