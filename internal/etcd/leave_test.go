@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -50,13 +49,8 @@ func TestStored(t *testing.T) {
 	if _, err := Stored(data); !errors.Is(err, ErrRunning) {
 		t.Errorf("while it runs: %v", err)
 	}
-	if err := s.process.Signal(syscall.SIGTERM); err != nil { // killed, it may lose its last 100 ms
-		t.Fatal(err)
-	}
+	s.end(t) // killed, it may lose its last 100 ms
 	members, err := Stored(data)
-	for until := time.Now().Add(10 * time.Second); errors.Is(err, ErrRunning) && time.Now().Before(until); members, err = Stored(data) {
-		time.Sleep(lookEvery)
-	}
 	if err != nil || len(members) != 1 || members[0].ID != c.Members[0].ID || members[0].Name != "a" ||
 		!slices.Equal(members[0].ClientURLs, []string{s.client}) || !slices.Equal(members[0].PeerURLs, []string{s.peer}) {
 		t.Errorf("%+v, %v", members, err)

@@ -3,6 +3,7 @@ package etcd
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,6 +25,7 @@ type server struct {
 	data              string // its data directory
 	pki               map[string]certs.Pair
 	process           *os.Process
+	args              []string // those that are its own
 }
 
 // start runs etcd, with further members in its initial cluster that do not exist.
@@ -47,10 +49,32 @@ func (s *server) learner(t *testing.T, peer string) *server {
 	return other
 }
 
+// trio runs a cluster of three voters: a, b and c.
+func trio(t *testing.T) []*server {
+	t.Helper()
+	b, c := freeURL(t), freeURL(t)
+	all := []*server{start(t, "b="+b, "c="+c)}
+	for name, peer := range map[string]string{"b": b, "c": c} {
+		s := &server{dir: all[0].dir, client: freeURL(t), peer: peer, pki: all[0].pki}
+		s.launch(t, "--name="+name, "--initial-cluster=a="+all[0].peer+",b="+b+",c="+c)
+		all = append(all, s)
+	}
+	for _, s := range all {
+		_ = s.dialed(t)
+	}
+	return all
+}
+
 func (s *server) launch(t *testing.T, args ...string) {
 	t.Helper()
-	s.data = t.TempDir()
-	cmd := exec.Command(binary(t), append(args, "--data-dir="+s.data, "--unsafe-no-fsync",
+	s.args, s.data = args, t.TempDir()
+	s.run(t)
+}
+
+// run starts the process, on the data that there are.
+func (s *server) run(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(component(t, "etcd"), append(slices.Clone(s.args), "--data-dir="+s.data, "--unsafe-no-fsync",
 		"--listen-client-urls="+s.client, "--advertise-client-urls="+s.client, "--listen-peer-urls="+s.peer, "--initial-advertise-peer-urls="+s.peer,
 		"--cert-file=server.crt", "--key-file=server.key", "--trusted-ca-file=ca.crt", "--client-cert-auth=true",
 		"--peer-cert-file=server.crt", "--peer-key-file=server.key", "--peer-trusted-ca-file=ca.crt", "--log-level=error")...)
@@ -66,10 +90,10 @@ func (s *server) launch(t *testing.T, args ...string) {
 	s.process = cmd.Process
 }
 
-// binary is etcd; the test is skipped where it is not built.
-func binary(t *testing.T) string {
+// component is a program of etcd's; the test is skipped where it is not built.
+func component(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs("../../bin/components/v1.36.3/etcd")
+	path, err := filepath.Abs("../../bin/components/v1.36.3/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +113,21 @@ func (s *server) stop(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("etcd does not stop")
 		}
+	}
+}
+
+// end stops the process as a kubelet does, and waits until its data can be opened.
+func (s *server) end(t *testing.T) {
+	t.Helper()
+	if err := s.process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Stored(s.data)
+	for until := time.Now().Add(20 * time.Second); errors.Is(err, ErrRunning) && time.Now().Before(until); _, err = Stored(s.data) {
+		time.Sleep(lookEvery)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	restore := exec.Command(strings.Replace(binary(t), "etcd", "etcdutl", 1), "snapshot", "restore", path, "--data-dir", filepath.Join(dir, "restored"))
+	restore := exec.Command(component(t, "etcdutl"), "snapshot", "restore", path, "--data-dir", filepath.Join(dir, "restored"))
 	if out, err := restore.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
