@@ -1,9 +1,7 @@
 package etcd
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -11,17 +9,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // snapshotName is that of our snapshots; by alphabet the oldest comes first.
 var snapshotName = regexp.MustCompile(`^etcd-\d{8}T\d{6}Z\.db$`)
 
-// Snapshot saves the member's data in the directory, which has to be there, and verifies the file: the digest that etcd has
-// sent after the data, and that it is a database. etcdutl snapshot restore reads it. A file that is not whole never has its
-// name. tell gets how far it is.
+// Snapshot saves the member's data in the directory, which has to be there, and verifies the file (0600): the digest that
+// etcd has sent after the data, and that it is a database. etcdutl snapshot restore reads it. A file that is not whole never
+// has its name; one that a kill has left is hidden, and Prune removes it. tell gets how far it is.
 func (m *Member) Snapshot(ctx context.Context, dir string, at time.Time, tell func(string)) (path string, err error) {
 	path = filepath.Join(dir, "etcd-"+at.UTC().Format("20060102T150405Z")+".db")
 	part := filepath.Join(dir, "."+filepath.Base(path))
@@ -30,15 +27,15 @@ func (m *Member) Snapshot(ctx context.Context, dir string, at time.Time, tell fu
 			err = errors.Join(fmt.Errorf("saving etcd: %w", err), os.RemoveAll(part))
 		}
 	}()
-	stream, err := m.client.Snapshot(ctx)
+	status, err := m.Status(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer stream.Close()
-	if err := receive(part, stream, tell); err != nil {
+	d := download{open: m.client.Snapshot, total: status.DbSize, tell: tell}
+	if err := d.into(ctx, part); err != nil {
 		return "", err
 	}
-	if err := Verify(part); err != nil {
+	if err := Verify(ctx, part); err != nil {
 		return "", err
 	}
 	if err := os.Rename(part, path); err != nil {
@@ -47,100 +44,91 @@ func (m *Member) Snapshot(ctx context.Context, dir string, at time.Time, tell fu
 	return path, syncDir(dir)
 }
 
-// receive writes the stream to the disk.
-func receive(path string, stream io.Reader, tell func(string)) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(&counted{Writer: f, tell: tell}, stream)
-	return errors.Join(err, f.Sync(), f.Close())
+const (
+	// stallAfter is how long no byte of a snapshot may come. etcd begins at once, whatever the size.
+	stallAfter = 30 * time.Second
+	// tellEvery is how often a snapshot tells how far it is.
+	tellEvery = time.Second
+)
+
+// download is one stream on its way into a file.
+type download struct {
+	open func(context.Context) (io.ReadCloser, error)
+	// total is how many bytes are expected, about.
+	total int64
+	tell  func(progress string)
+
+	done   int64
+	told   time.Time
+	silent *time.Timer // ends the stream
 }
 
-// tellEvery is how many bytes lie between two words on how far a snapshot is.
-const tellEvery = 256 << 20
-
-// counted tells now and then how much has been written.
-type counted struct {
-	io.Writer
-	tell func(string)
-	sum  int64
-}
-
-func (c *counted) Write(p []byte) (int, error) {
-	n, err := c.Writer.Write(p)
-	before := c.sum
-	c.sum += int64(n)
-	if c.sum/tellEvery > before/tellEvery {
-		c.tell(fmt.Sprintf("the snapshot has %d MiB", c.sum>>20))
-	}
-	return n, err
-}
-
-// Verify is nil if the file is a whole snapshot: its end is the SHA-256 of the rest, which is a database.
-func Verify(path string) (err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	data := info.Size() - sha256.Size
-	if data <= 0 || data%512 != 0 { // the smallest sector; databases consist of pages
-		return fmt.Errorf("the snapshot is not whole: it has %d bytes", info.Size())
-	}
-	digest := sha256.New()
-	if _, err := io.CopyN(digest, f, data); err != nil {
-		return err
-	}
-	want, err := io.ReadAll(f)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(digest.Sum(nil), want) {
-		return fmt.Errorf("the snapshot is not what etcd has sent: its SHA-256 is %x, not %x", digest.Sum(nil), want)
-	}
-	return isDatabase(path)
-}
-
-// isDatabase opens the file as etcd would.
-func isDatabase(path string) (err error) {
-	defer func() {
-		if broken := recover(); broken != nil { // bbolt panics on pages that make no sense
-			err = fmt.Errorf("the snapshot is no database: %v", broken)
-		}
-	}()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: storeWithin})
-	if err != nil {
-		return fmt.Errorf("the snapshot is no database: %w", err)
-	}
-	defer db.Close()
-	return db.View(func(tx *bbolt.Tx) error {
-		if tx.Bucket([]byte("key")) == nil {
-			return errors.New("the snapshot is no database of etcd: it has no bucket key")
-		}
-		return nil
+// into writes the stream to the file, and that to the disk.
+func (d *download) into(ctx context.Context, path string) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	d.silent = time.AfterFunc(stallAfter, func() {
+		end(fmt.Errorf("the member has sent nothing for %s", stallAfter))
 	})
+	defer d.silent.Stop()
+	stream, err := d.open(ctx)
+	if err != nil {
+		return because(ctx, err)
+	}
+	defer stream.Close()
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.MultiWriter(file, d), stream); err != nil {
+		_ = file.Close() // it is thrown away
+		return fmt.Errorf("after %s: %w", mib(d.done), because(ctx, err))
+	}
+	return errors.Join(file.Sync(), file.Close())
 }
 
-// Prune removes all of our snapshots in the directory but the newest.
+// Write counts what has come.
+func (d *download) Write(data []byte) (int, error) {
+	d.silent.Reset(stallAfter)
+	d.done += int64(len(data))
+	if time.Since(d.told) >= tellEvery {
+		d.told = time.Now()
+		d.tell(fmt.Sprintf("%s of %s", mib(d.done), mib(d.total)))
+	}
+	return len(data), nil
+}
+
+// because is why ctx has ended, if it has, and not what that led to.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// mib is a number of bytes in the unit that people count disks in.
+func mib(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
+
+// Prune removes all of our snapshots in the directory but the newest, and what killed runs have left. No other may be taking
+// one there meanwhile.
 func Prune(dir string, keep int) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	var ours []string
+	var ours, gone []string
 	for _, e := range entries {
-		if snapshotName.MatchString(e.Name()) {
+		hidden, isHidden := strings.CutPrefix(e.Name(), ".")
+		switch {
+		case snapshotName.MatchString(e.Name()):
 			ours = append(ours, e.Name())
+		case isHidden && snapshotName.MatchString(hidden):
+			gone = append(gone, e.Name())
 		}
 	}
 	slices.Sort(ours)
 	var errs []error
-	for _, name := range ours[:max(0, len(ours)-keep)] {
+	for _, name := range append(gone, ours[:max(0, len(ours)-keep)]...) {
 		errs = append(errs, os.Remove(filepath.Join(dir, name)))
 	}
 	return errors.Join(errs...)

@@ -20,7 +20,15 @@ const storeWithin = time.Millisecond
 // Stored are the members as the one whose data directory this is knew them when it ended. How they are it does not tell.
 // The error is ErrRunning while it runs, and fs.ErrNotExist where it never has.
 func Stored(dataDir string) (members []Peer, err error) {
-	path := filepath.Join(dataDir, "member", "snap", "db")
+	err = readStore(filepath.Join(dataDir, "member", "snap", "db"), func(tx *bbolt.Tx) error {
+		members, err = storedMembers(tx.Bucket([]byte("members")))
+		return err
+	})
+	return members, err
+}
+
+// readStore looks into a database that no etcd process has open.
+func readStore(path string, look func(*bbolt.Tx) error) (err error) {
 	defer func() {
 		// bbolt panics on pages that a broken disk has left.
 		if broken := recover(); broken != nil {
@@ -32,14 +40,10 @@ func Stored(dataDir string) (members []Peer, err error) {
 		err = ErrRunning
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	defer db.Close()
-	err = db.View(func(tx *bbolt.Tx) error {
-		members, err = storedMembers(tx.Bucket([]byte("members")))
-		return err
-	})
-	return members, err
+	return db.View(look)
 }
 
 // storedMembers reads the bucket in which etcd keeps a member by its ID (server/storage/schema/membership.go).
