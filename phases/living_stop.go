@@ -3,6 +3,7 @@ package phases
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -103,7 +104,7 @@ func (m Master) earlierFiles(component string) []host.File {
 func (w *way) clear(ctx context.Context, s Site) error {
 	m := w.master
 	if w.stops("etcd") {
-		if err := m.mayStop(); err != nil {
+		if err := errors.Join(m.mayStop(), m.sameData(ctx, s)); err != nil {
 			return err
 		}
 	}
@@ -206,6 +207,17 @@ func (m Master) mayStop() error {
 	}
 	if err := m.Etcd.MayStop(self.ID); err != nil {
 		return &PreflightError{finding{id: "EtcdQuorum", problem: err.Error()}}
+	}
+	return nil
+}
+
+// sameData refuses to go on where etcd's members do not hold the same: who has other data might be the one that remains.
+func (m Master) sameData(ctx context.Context, s Site) error {
+	if m.Living.Unasked != nil || m.alone() {
+		return nil
+	}
+	if err := m.Etcd.SameData(ctx, m.trust()["etcd"], s.tell); err != nil {
+		return &PreflightError{finding{id: "EtcdData", problem: err.Error()}}
 	}
 	return nil
 }

@@ -49,6 +49,13 @@ func (r *report) weigh(l lab.Lab) error {
 	// 0.3 s where kubeadm takes 1.05 s: as a ratio, since both are slower where others compute, too.
 	r.compare("CPU of tripod init : kubeadm init's", r.column("d", cpu), r.column("c", cpu), 0.3/1.05)
 	r.compare("CPU of tripod sandbox up : kubeadm init's", r.column("b", cpu), r.column("c", cpu), 0.3/1.05)
+	r.ratio("h/g  tripod upgrade : kubeadm upgrade, of a master", "h", "g", 0.08)
+	if len(r.Samples["i"]) > 0 {
+		r.bound("seconds of an apply that changes nothing", median(r.column("i", seconds)), 1)
+	}
+	if len(r.Samples["j"]) > 0 {
+		r.bound("seconds that an apiserver of 3 is away", median(r.column("j", seconds)), 8)
+	}
 	if len(r.Samples["k"]) > 0 {
 		r.bound("seconds for all certificates", median(r.column("k", seconds)), 0.1)
 	}
