@@ -17,23 +17,29 @@ import (
 // KubeletConfiguration of kubelet-config. Fields that are not known are passed over, as a newer
 // kubeadm may have written them. Node and Join stay what they are.
 func (c Config) OfCluster(clusterConfiguration, kubelet []byte) (Config, error) {
-	const source = "ConfigMap kube-system/kubeadm-config"
 	cluster, err := tolerant(clusterConfiguration)
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", source, err)
+		return Config{}, fmt.Errorf("%s: %w", clusterSource, err)
 	}
 	c.Kubelet = nil
 	if err := k8syaml.Unmarshal(kubelet, &c.Kubelet); err != nil {
 		return Config{}, fmt.Errorf("ConfigMap kube-system/kubelet-config: %w", err)
 	}
 	c.Cluster = cluster
-	if complaints := c.deriveCluster(); len(complaints) > 0 {
-		for i := range complaints {
-			complaints[i].Source = source
-		}
-		return Config{}, joined(complaints)
+	if err := fromCluster(c.deriveCluster()); err != nil {
+		return Config{}, err
 	}
 	return c, nil
+}
+
+// clusterSource is what complaints call the document that the cluster keeps.
+const clusterSource = "ConfigMap kube-system/kubeadm-config"
+
+func fromCluster(complaints []Complaint) error {
+	for i := range complaints {
+		complaints[i].Source = clusterSource
+	}
+	return joined(complaints)
 }
 
 // deriveCluster is derive for what another master has written. kubeadm's algorithm is the one of
@@ -50,7 +56,7 @@ func (c *Config) deriveCluster() []Complaint {
 	c.Services, services = subnets("networking.serviceSubnet", c.Cluster.Networking.ServiceSubnet)
 	c.Pods, pods = subnets("networking.podSubnet", c.Cluster.Networking.PodSubnet)
 	if c.Cluster.ControlPlaneEndpoint != "" {
-		endpoint = c.deriveEndpoint(defaultBindPort)
+		endpoint = c.deriveEndpoint(cmp.Or(int(c.Advertise.Port()), defaultBindPort))
 	} else if token := c.Join.Discovery.BootstrapToken; token != nil {
 		c.Endpoint = token.APIServerEndpoint
 	}

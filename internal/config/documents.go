@@ -49,7 +49,7 @@ func (f format) shape() reflect.Type { return reflect.TypeOf(f.into(&Config{})).
 type reading struct {
 	// needs are the kinds of which one must be there, takes those that may be there as well.
 	needs, takes []string
-	// absent is the problem where none of needs is there, example the defaults that show one.
+	// absent is the problem where none of needs is there, example the defaults that show one. Empty: then none is needed.
 	absent, example string
 }
 
@@ -75,8 +75,8 @@ func upgradeReading() reading {
 // livingReading is what a living cluster can be told to be.
 func livingReading() reading {
 	return reading{
-		needs: []string{"ClusterConfiguration"}, takes: []string{"KubeletConfiguration", "KubeProxyConfiguration"},
-		absent: "there is no ClusterConfiguration", example: "init-defaults",
+		needs:  []string{"ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"},
+		absent: "there is neither a ClusterConfiguration, nor one of the kubelet or of kube-proxy", example: "init-defaults",
 	}
 }
 

@@ -18,9 +18,11 @@ type flag[O any] struct {
 	// mixes says that the flag may be given together with --config.
 	mixes bool
 	// adds says that the flag adds to what the file lists: the file's lines then stay known.
-	adds  bool
-	at    func(*O) any
-	apply func(O, *Config)
+	adds bool
+	// preset says that AddFlags fills in the default, for --help to show it: only a flag that was typed counts.
+	preset bool
+	at     func(*O) any
+	apply  func(O, *Config)
 }
 
 // flags are all flags of a verb. kubeadm's rule of what may be mixed with --config is kept.
@@ -49,7 +51,7 @@ func (all flags[O]) addTo(fs *pflag.FlagSet, o *O) {
 // apply puts the flags into the documents and remembers where the values came from. fs may be nil.
 func (all flags[O]) apply(o O, fs *pflag.FlagSet, c *Config, from origins) {
 	for _, f := range all {
-		given := typed(fs, f.name) || !reflect.ValueOf(f.at(&o)).Elem().IsZero()
+		given := typed(fs, f.name) || !f.preset && !reflect.ValueOf(f.at(&o)).Elem().IsZero()
 		if f.apply == nil || !given {
 			continue
 		}

@@ -61,11 +61,25 @@ func LoadReset(data []byte, source string, o ResetOverrides, m Machine) (Config,
 }
 
 // LoadUpgrade is Load for the verbs that change a living machine: it reads an UpgradeConfiguration and sets all other
-// documents aside. What the cluster has to say is missing until OfLiving.
+// documents aside, as kubeadm does. What the cluster has to say is missing until OfLiving.
 func LoadUpgrade(data []byte, source string, o UpgradeOverrides, m Machine) (Config, []string, error) {
-	f := open(data, source, upgradeReading())
+	what := o.reading()
+	f := open(data, source, what)
 	f.complaints = append(f.complaints, o.check(source)...)
+	f.warnings = append(f.warnings, f.aside(source, what)...)
 	return f.complete(o, m)
+}
+
+// aside are warnings about what describes the cluster: it is easily taken for what an upgrade changes.
+func (f file) aside(source string, what reading) []Complaint {
+	var warnings []Complaint
+	for _, kind := range livingReading().needs {
+		if n := f.first[kind]; n != 0 && !what.wants(kind) {
+			warnings = append(warnings, Complaint{Source: source, Document: n, Field: "kind", Problem: kind + " is not read here"}.
+				hint("tripod apply --file %s changes the configuration of a cluster", source))
+		}
+	}
+	return warnings
 }
 
 func open(data []byte, source string, what reading) file {
@@ -90,7 +104,7 @@ func Validate(data []byte, source string) (Config, error) {
 	for _, other := range []struct {
 		what reading
 		verb verb
-	}{{joinReading(), JoinOverrides{ConfigFile: source}}, {resetReading(), ResetOverrides{}}, {upgradeReading(), UpgradeOverrides{Verb: "apply"}}, {upgradeReading(), UpgradeOverrides{Verb: "node"}}} {
+	}{{joinReading(), JoinOverrides{ConfigFile: source}}, {resetReading(), ResetOverrides{}}, {upgradeReading(), UpgradeOverrides{Verb: "node"}}} {
 		g := read(data, source, other.what)
 		if g.holds(other.what.needs) {
 			_, g.complaints, _ = g.settled(other.verb, placeholder(Config{}))
@@ -117,7 +131,7 @@ func distinct(complaints []Complaint) []Complaint {
 func (f file) missing(source string, what reading) []Complaint {
 	c := Complaint{Source: source, Problem: what.absent}
 	switch {
-	case len(f.complaints) > 0 || f.holds(what.needs):
+	case len(f.complaints) > 0 || what.absent == "" || f.holds(what.needs):
 		return nil
 	case f.documents == 0:
 		c.Problem = "no document was found in the file"

@@ -7,7 +7,7 @@ import (
 
 // Upgrade is what the document and the flags say to the verb that changes a living machine.
 type Upgrade struct {
-	// KubernetesVersion is the version to upgrade to; "" where nobody names one.
+	// KubernetesVersion is the version to upgrade to, or a label; "" where nobody names one.
 	KubernetesVersion string
 	// CertificateRenewal renews leaf certificates along with the version.
 	CertificateRenewal bool
@@ -28,33 +28,28 @@ type Upgrade struct {
 	CertDir string
 }
 
+// defaultContext is how many lines kubeadm shows around a change.
+const defaultContext = 3
+
 // choose takes what the document says to the verb.
 func (c *Config) choose(verb string) {
-	d := c.UpgradeDocument
-	c.Upgrade = Upgrade{CertificateRenewal: true, EtcdUpgrade: true, ContextLines: 3}
-	c.Node.Timeouts = d.Timeouts
-	switch verb {
-	case "node":
-		c.node(d.Node.SkipPhases, d.Node.Patches, d.Node.DryRun, d.Node.IgnorePreflightErrors, d.Node.ImagePullPolicy)
-		c.Upgrade.CertificateRenewal, c.Upgrade.EtcdUpgrade = orTrue(d.Node.CertificateRenewal), orTrue(d.Node.EtcdUpgrade)
-	case "plan":
-		c.node(nil, nil, d.Plan.DryRun, d.Plan.IgnorePreflightErrors, "")
-		c.Upgrade.KubernetesVersion, c.Upgrade.EtcdUpgrade = d.Plan.KubernetesVersion, orTrue(d.Plan.EtcdUpgrade)
-		c.Upgrade.AllowExperimental, c.Upgrade.AllowRC, c.Upgrade.PrintConfig = is(d.Plan.AllowExperimentalUpgrades), is(d.Plan.AllowRCUpgrades), is(d.Plan.PrintConfig)
-	case "diff":
-		c.Upgrade.KubernetesVersion, c.Upgrade.ContextLines = d.Diff.KubernetesVersion, cmp.Or(d.Diff.ContextLines, 3)
-	case "apply":
-		a := d.Apply
-		c.node(a.SkipPhases, a.Patches, a.DryRun, a.IgnorePreflightErrors, a.ImagePullPolicy)
-		c.Upgrade.KubernetesVersion, c.Upgrade.CertificateRenewal, c.Upgrade.EtcdUpgrade = a.KubernetesVersion, orTrue(a.CertificateRenewal), orTrue(a.EtcdUpgrade)
-		c.Upgrade.Force, c.Upgrade.PrintConfig = is(a.ForceUpgrade), is(a.PrintConfig)
-		c.Upgrade.AllowExperimental, c.Upgrade.AllowRC = is(a.AllowExperimentalUpgrades), is(a.AllowRCUpgrades)
+	p := c.UpgradeDocument.part(verb)
+	c.Upgrade = Upgrade{
+		KubernetesVersion:  p.KubernetesVersion,
+		CertificateRenewal: orTrue(p.CertificateRenewal),
+		EtcdUpgrade:        orTrue(p.EtcdUpgrade),
+		Force:              is(p.ForceUpgrade),
+		AllowExperimental:  is(p.AllowExperimentalUpgrades),
+		AllowRC:            is(p.AllowRCUpgrades),
+		PrintConfig:        is(p.PrintConfig),
+		ContextLines:       cmp.Or(p.contextLines, defaultContext),
 	}
-}
-
-func (c *Config) node(skip []string, patches *Patches, dryRun *bool, ignore []string, pull string) {
-	c.Node.SkipPhases, c.Node.Patches, c.Node.DryRun = skip, patches, is(dryRun)
-	c.Node.Registration.IgnorePreflightErrors, c.Node.Registration.ImagePullPolicy = ignore, pull
+	c.Node = Node{
+		SkipPhases: p.SkipPhases, Patches: p.Patches, DryRun: is(p.DryRun), Timeouts: c.UpgradeDocument.Timeouts,
+		Registration: NodeRegistration{
+			IgnorePreflightErrors: p.IgnorePreflightErrors, ImagePullPolicy: p.ImagePullPolicy, ImagePullSerial: p.ImagePullSerial,
+		},
+	}
 }
 
 func is(b *bool) bool { return b != nil && *b }
@@ -66,28 +61,25 @@ func (o UpgradeOverrides) settle(c *Config, m Machine) []Complaint {
 	c.Paths = PathsUnder(cmp.Or(o.Root, "/"))
 	c.Paths.PKI = cmp.Or(c.Upgrade.CertDir, c.Paths.PKI)
 	c.Node.Timeouts = c.Node.Timeouts.withDefaults()
-	r := &c.Node.Registration
-	r.Name, r.CRISocket = m.Hostname, onlySocket(m.CRISockets)
-	ignored := r.IgnorePreflightErrors
-	r.IgnorePreflightErrors, r.ImagePullPolicy = lower(ignored), cmp.Or(r.ImagePullPolicy, "IfNotPresent")
+	// Whatever it is here, it has its taints already.
+	c.Node.Registration.setDefaults(m, false)
+	complaints := slices.Concat(
+		c.checkUpgrade(o.Verb),
+		absolute("certificatesDir", c.Paths.PKI),
+		c.deriveTimeouts(*c.Node.Timeouts),
+	)
 	if !c.Upgrade.EtcdUpgrade {
 		c.Node.SkipPhases = append(slices.Clone(c.Node.SkipPhases), "control-plane/etcd")
 	}
-	return slices.Concat(
-		o.checkVersion(*c),
-		checkPhases(c.Node.SkipPhases),
-		checkIgnored("ignorePreflightErrors", ignored),
-		oneOf("imagePullPolicy", r.ImagePullPolicy, "Always", "IfNotPresent", "Never"),
-		absolute("cert-dir", c.Paths.PKI),
-		c.deriveTimeouts(*c.Node.Timeouts),
-	)
+	return complaints
 }
 
-// checkVersion wants a version that tripod knows, or none.
-func (o UpgradeOverrides) checkVersion(c Config) []Complaint {
-	if c.Upgrade.KubernetesVersion == "" {
-		return nil
+// reading is what the verb reads. The certs verbs have no part in an UpgradeConfiguration, and where kubeadm reads a
+// ClusterConfiguration by --config, they go by the cluster's: they need nothing to be there.
+func (o UpgradeOverrides) reading() reading {
+	what := upgradeReading()
+	if !slices.Contains(upgradeParts(), o.Verb) {
+		what.absent = ""
 	}
-	_, complaints := kubernetesVersion(c.Upgrade.KubernetesVersion)
-	return complaints
+	return what
 }

@@ -53,19 +53,23 @@ func (c ClusterConfiguration) validate() []Complaint {
 }
 
 func (e Etcd) validate() []Complaint {
-	complaints := slices.Concat(
+	return slices.Concat(
 		e.Local.ImageMeta.validate("etcd.local"),
 		absolute("etcd.local.dataDir", e.Local.DataDir),
 		checkArgs("etcd.local.extraArgs", e.Local.ExtraArgs),
 		checkEnvs("etcd.local.extraEnvs", e.Local.ExtraEnvs),
 		checkSANs("etcd.local.serverCertSANs", e.Local.ServerCertSANs),
 		checkSANs("etcd.local.peerCertSANs", e.Local.PeerCertSANs),
+		e.checkStacked(),
 	)
-	if e.External != nil {
-		complaints = append(complaints, wrong("etcd.external", "tripod runs an etcd member on every master, not an external etcd").
-			hint("remove the field; kubeadm runs clusters with an external etcd"))
+}
+
+func (e Etcd) checkStacked() []Complaint {
+	if e.External == nil {
+		return nil
 	}
-	return complaints
+	return []Complaint{wrong("etcd.external", "tripod runs an etcd member on every master, not an external etcd").
+		hint("remove the field; kubeadm runs clusters with an external etcd")}
 }
 
 // checkGates accepts gates whose behaviour is the rule by now.
