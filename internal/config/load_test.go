@@ -213,6 +213,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add([]byte(clusterKind + "networking: {podSubnet: \"10.0.0.0/8,\"}\n"))
 	f.Add([]byte(clusterKind + kubelet + "a: &a [*a, *a]\nb: {<<: *a}\n"))
+	f.Add([]byte(everyPart))
 	f.Add([]byte("? {a: b}\n: c\n---\n- ~\n---\n!!binary a\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, _, err := config.Load(data, "fuzz.yaml", config.Overrides{}, machine())
@@ -225,6 +226,10 @@ func FuzzLoad(f *testing.F) {
 		_, err = config.Migrate(data, "fuzz.yaml")
 		_ = message(err)
 		_, err = c.OfCluster(data, nil)
+		_ = message(err)
+		_, _, err = config.LoadUpgrade(data, "fuzz.yaml", config.UpgradeOverrides{Verb: "apply"}, machine())
+		_ = message(err)
+		_, _, err = livingMaster(t, livingCluster).WithDocuments(data, "fuzz.yaml")
 		_ = message(err)
 	})
 }
