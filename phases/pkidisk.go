@@ -171,7 +171,7 @@ func (d DiskPKI) kubelets() (certs.Pair, bool) {
 func (r readable) selfSigned() readable {
 	ca, exists := r.pairs[clusterCA]
 	for i, request := range r.requests {
-		if !slices.Contains([]string{"kube-controller-manager", "kube-scheduler", kubeletServing}, request.Name) {
+		if !notKubeadms(request.Name) {
 			continue
 		}
 		old := r.pairs[request.Name]

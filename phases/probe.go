@@ -20,8 +20,12 @@ type probe struct {
 
 // url is the probe's URL as seen from the master itself.
 func (p probe) url(loopback netip.Addr, path string) string {
-	host := cmp.Or(p.Host, loopback.String())
-	return (&url.URL{Scheme: strings.ToLower(p.Scheme), Host: net.JoinHostPort(host, strconv.Itoa(p.Port)), Path: path}).String()
+	return (&url.URL{Scheme: strings.ToLower(p.Scheme), Host: p.address(loopback), Path: path}).String()
+}
+
+// address is where the probe is asked from the master itself: host:port.
+func (p probe) address(loopback netip.Addr) string {
+	return net.JoinHostPort(cmp.Or(p.Host, loopback.String()), strconv.Itoa(p.Port))
 }
 
 // secureProbe is the probe of a component that serves TLS where its extra arguments say, otherwise at address.

@@ -26,7 +26,7 @@ const criTimeout = 2 * time.Second
 func (h *Host) CRISockets() []string {
 	var found []string
 	for _, path := range strings.Fields(criSockets) {
-		if h.exists(path) {
+		if h.Exists(path) {
 			found = append(found, "unix://"+path)
 		}
 	}

@@ -160,7 +160,8 @@ func isStaged(name string) bool {
 	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, stagedSuffix)
 }
 
-func (h *Host) exists(path string) bool {
+// Exists says whether something lies at path that can be seen from here.
+func (h *Host) Exists(path string) bool {
 	_, err := os.Stat(h.Path(path))
 	return err == nil
 }

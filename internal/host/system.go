@@ -49,7 +49,7 @@ func (h *Host) system(s *Survey) error {
 	s.IPForward4 = h.isOne("/proc/sys/net/ipv4/ip_forward")
 	s.IPForward6 = h.isOne("/proc/sys/net/ipv6/conf/default/forwarding")
 	s.Missing = slices.DeleteFunc(strings.Fields(kubeletPrograms), inPath)
-	s.CABundleDirs = slices.DeleteFunc(strings.Fields(caBundleDirs), func(d string) bool { return !h.exists(d) })
+	s.CABundleDirs = slices.DeleteFunc(strings.Fields(caBundleDirs), func(d string) bool { return !h.Exists(d) })
 	return errors.Join(append(errs, err, err2)...)
 }
 
@@ -99,7 +99,7 @@ func (h *Host) cgroup() Cgroup {
 	if data, err := os.ReadFile(h.Path("/sys/fs/cgroup/cgroup.controllers")); err == nil {
 		return Cgroup{Version: 2, Missing: without(controllersV2, strings.Fields(string(data)))}
 	}
-	if !h.exists("/sys/fs/cgroup/memory") {
+	if !h.Exists("/sys/fs/cgroup/memory") {
 		return Cgroup{}
 	}
 	data, _ := os.ReadFile(h.Path("/proc/cgroups"))
