@@ -18,15 +18,19 @@ import (
 // kubeconfig is the file of that name: the client's way to the apiserver. All certificates of the
 // CA's bundle are in it. The kubelet's names the file that the kubelet rotates its certificate in.
 func kubeconfig(name string, c config.Config, ca, client certs.Pair) ([]byte, error) {
-	user := client.Cert.Subject.CommonName
-	cluster := c.Cluster.ClusterName
 	auth, err := authInfo(name, c, client)
 	if err != nil {
 		return nil, err
 	}
+	return kubeconfigOf(name, c, client.Cert.Subject.CommonName, ca.ChainPEM(), auth)
+}
+
+// kubeconfigOf is the file of that name for a user of any kind. The CA may be left open.
+func kubeconfigOf(name string, c config.Config, user string, ca []byte, auth *api.AuthInfo) ([]byte, error) {
+	cluster := c.Cluster.ClusterName
 	context := user + "@" + cluster
 	return clientcmd.Write(api.Config{
-		Clusters:       map[string]*api.Cluster{cluster: {Server: serverURL(name, c), CertificateAuthorityData: ca.ChainPEM()}},
+		Clusters:       map[string]*api.Cluster{cluster: {Server: serverURL(name, c), CertificateAuthorityData: ca}},
 		AuthInfos:      map[string]*api.AuthInfo{user: auth},
 		Contexts:       map[string]*api.Context{context: {Cluster: cluster, AuthInfo: user}},
 		CurrentContext: context,
@@ -85,6 +89,8 @@ type connection struct {
 	client certs.Pair
 	// clientFile and keyFile are the files that hold the pair, if it is not embedded.
 	clientFile, keyFile string
+	// keyPEM is the embedded key, which may be there without its certificate.
+	keyPEM []byte
 }
 
 func readKubeconfig(data []byte) (connection, error) {
@@ -97,7 +103,7 @@ func readKubeconfig(data []byte) (connection, error) {
 		return connection{}, errors.New("the kubeconfig's current context lacks its cluster or its user\nhint: repair the file, or remove it to have it made anew")
 	}
 	cluster, auth := file.Clusters[context.Cluster], file.AuthInfos[context.AuthInfo]
-	k := connection{server: cluster.Server, clientFile: auth.ClientCertificate, keyFile: auth.ClientKey}
+	k := connection{server: cluster.Server, clientFile: auth.ClientCertificate, keyFile: auth.ClientKey, keyPEM: auth.ClientKeyData}
 	if len(cluster.CertificateAuthorityData) > 0 {
 		ca, err := certs.Parse(cluster.CertificateAuthorityData, nil)
 		if err != nil {
