@@ -12,10 +12,9 @@ func newCertsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "certs",
 		Short:   "Certificates and keys",
-		Example: "  tripod certs certificate-key",
+		Example: "  tripod certs check-expiration",
 	}
-	cmd.AddCommand(newCertificateKey(), newCertsRenew())
-	cmd.AddCommand(refusedCerts()...)
+	cmd.AddCommand(newCertificateKey(), newCertsCheckExpiration(), newCertsGenerateCSR(), newCertsRenew())
 	return cmd
 }
 

@@ -14,14 +14,6 @@ func refusedVerbs() []*cobra.Command {
 	}
 }
 
-// refusedCerts are those below certs.
-func refusedCerts() []*cobra.Command {
-	return []*cobra.Command{
-		refused("check-expiration", "tripod has no table of ends yet", "openssl x509 -noout -enddate -in /etc/kubernetes/pki/apiserver.crt"),
-		refused("generate-csr", "tripod makes no signing requests yet", "openssl req -new makes them"),
-	}
-}
-
 // refused is a command that takes everything, and refuses it by its name. Completion and help do not show it.
 func refused(name, why, hint string) *cobra.Command {
 	return &cobra.Command{
