@@ -103,6 +103,8 @@ func (m Master) earlierFiles(component string) []host.File {
 // clear does it. What could keep the new files from being written shows before anything stops.
 func (w *way) clear(ctx context.Context, s Site) error {
 	m := w.master
+	ctx, stop := context.WithTimeout(ctx, m.UpgradeManifests)
+	defer stop()
 	if w.stops("etcd") {
 		if err := errors.Join(m.mayStop(), m.sameData(ctx, s)); err != nil {
 			return err

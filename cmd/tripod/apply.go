@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/config"
@@ -27,7 +29,7 @@ Patches are stored in the cluster, too, and need not be given again.
 			if err != nil {
 				return err
 			}
-			wish, err := c.configure()
+			wish, err := c.configure(cmd)
 			if err != nil {
 				return err
 			}
@@ -40,7 +42,7 @@ Patches are stored in the cluster, too, and need not be given again.
 }
 
 // configure is what a file with a configuration wishes; without one, what the cluster says.
-func (c *livingCommand) configure() (phases.Wish, error) {
+func (c *livingCommand) configure(cmd *cobra.Command) (phases.Wish, error) {
 	path := c.overrides.Documents
 	if path == "" {
 		return phases.Wish{Verb: "apply", Leads: c.overrides.Patches != ""}, nil
@@ -50,7 +52,10 @@ func (c *livingCommand) configure() (phases.Wish, error) {
 		return phases.Wish{}, &inputError{err}
 	}
 	return phases.Wish{Verb: "apply", Leads: true, Change: func(was config.Config) (config.Config, error) {
-		wanted, _, err := was.WithDocuments(data, path)
+		wanted, warnings, err := was.WithDocuments(data, path)
+		for _, w := range warnings {
+			fmt.Fprintln(cmd.ErrOrStderr(), yellow.in(cmd.ErrOrStderr(), "warning:"), w)
+		}
 		return wanted, err
 	}}, nil
 }

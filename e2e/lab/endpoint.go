@@ -131,7 +131,8 @@ func (b *backend) watch(ctx context.Context, w *Network, others func() bool) {
 			b.state.Store(ready)
 		case answered:
 			misses = 0
-			if b.state.Swap(unready) == ready && others() {
+			b.state.Store(unready)
+			if others() {
 				b.leave(ctx)
 			}
 		case misses < mostMisses:
