@@ -18,9 +18,8 @@ const foundVerb = "found"
 
 // keepEarlier wants what runs now to be remembered before it changes, and that it is about to.
 func keepEarlier(m Master) ([]Change, error) {
-	changes, err := m.componentsChange()
-	if err != nil || !changes {
-		return nil, err
+	if !m.componentsChange() {
+		return nil, nil
 	}
 	var all []Generation
 	number := m.newest().Number + 1
@@ -41,15 +40,12 @@ func keepEarlier(m Master) ([]Change, error) {
 	return kept, nil
 }
 
-// componentsChange says whether a component is to change.
-func (m Master) componentsChange() (bool, error) {
-	for _, component := range manifests.Components() {
+// componentsChange says whether a component is to change. What is wrong with one its own phase tells.
+func (m Master) componentsChange() bool {
+	return slices.ContainsFunc(manifests.Components(), func(component string) bool {
 		changes, err := m.component(component)
-		if err != nil || len(changes) > 0 {
-			return err == nil, err
-		}
-	}
-	return false, nil
+		return err == nil && len(changes) > 0
+	})
 }
 
 // component is what is to change of a component, on a master that lives or comes up.
@@ -109,11 +105,10 @@ func (m Master) goesOn() bool {
 
 // keepHealthy wants what runs by then to be remembered as healthy.
 func keepHealthy(m Master) ([]Change, error) {
-	changes, err := m.componentsChange()
 	known, any := m.settled()
 	same := any && known.Verdict == Healthy && known.same(Generation{Components: m.onDisk()}) && m.newest().Verdict != UnderWay
-	if err != nil || !changes && same {
-		return nil, err
+	if same && !m.componentsChange() {
+		return nil, nil
 	}
 	return []Change{{Verb: "keep", What: "what runs here, as healthy", online: true, do: func(ctx context.Context, s Site) error {
 		return m.judgeGeneration(ctx, s, Healthy, "")

@@ -24,9 +24,7 @@ import (
 func makeWay(m Master) ([]Change, error) {
 	w := &way{master: m}
 	for _, component := range manifests.Components() {
-		if err := w.plan(component); err != nil {
-			return nil, err
-		}
+		w.plan(component)
 	}
 	if len(w.takes) == 0 {
 		return nil, nil
@@ -42,26 +40,22 @@ type way struct {
 	staged []host.File
 }
 
-// plan notes the component if its pod has to end.
-func (w *way) plan(component string) error {
+// plan notes the component if its pod has to end. What is wrong with it its own phase tells.
+func (w *way) plan(component string) {
 	m, phase := w.master, "control-plane/"+strings.TrimPrefix(component, "kube-")
-	if skipped(m, phase) {
-		return nil
-	}
 	changes, err := changed(component)(m)
-	if err != nil {
-		return err
+	if err != nil || skipped(m, phase) {
+		return
 	}
 	ends := slices.ContainsFunc(changes, func(c Change) bool { return c.pod != "" })
 	drains := component == "kube-apiserver" && w.stops("etcd") && len(m.Manifests[component+".yaml"]) > 0
 	if !ends && !drains {
-		return nil
+		return
 	}
 	for _, c := range changes {
 		w.staged = append(w.staged, c.Files...)
 	}
 	w.takes = append(w.takes, retreat{phase: phase, proof: componentProof(component), old: m.earlierFiles(component)})
-	return nil
 }
 
 func skipped(m Master, phase string) bool {
