@@ -6,8 +6,8 @@
 // is passed over at once, without waiting for the next check. Where none is known to be ready all are tried: a
 // cluster that answers nobody's /readyz, or that is asked before the first check has ended, is reached all the same.
 // A backend that says that it is not ready any more, as one does that is about to end, is left while others are ready:
-// its connections are ended each in a moment in which nobody says anything, so that no answer is cut in two. Those
-// that there are stay where they are otherwise, until one end lets go.
+// its connections are ended, each in a moment in which all that was asked on it is answered. Those that there are stay
+// where they are otherwise, until one end lets go.
 //
 // It knows nothing of who runs it, nor of how many masters there are: a backend that nobody listens at costs a
 // refused connection per check.
@@ -17,6 +17,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -126,7 +127,7 @@ func (b *balancer) serve(client *net.TCPConn) {
 	}
 	defer b.release(chosen)
 	defer context.AfterFunc(b.open, func() { reset(client, server) })()
-	r := newRelay(client, server)
+	r := &relay{client: client, server: server, began: time.Now()}
 	defer b.keep(chosen, r)()
 	r.run()
 }
@@ -202,6 +203,8 @@ func (b *balancer) judge(of *backend, err error) {
 		b.log.Info("backend is ready", "backend", of.address)
 	case !ready && of.ready:
 		b.log.Warn("backend is not ready", "backend", of.address, "err", err)
+	}
+	if errors.As(err, new(notReady)) {
 		b.leave(of)
 	}
 	of.ready = err == nil

@@ -16,6 +16,9 @@ import (
 // answerWithin is the time that a backend has to say that it is ready.
 const answerWithin = time.Second
 
+// notReady is an apiserver that answers, and says that it is not ready.
+type notReady struct{ error }
+
 // watch checks all backends side by side until stop is called or the context ends.
 func (b *balancer) watch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -72,7 +75,7 @@ func ready(ctx context.Context, client *http.Client, address string) error {
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // what is left unread costs the connection
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("https://%s/readyz answers %s", address, answer.Status)
+		return notReady{fmt.Errorf("https://%s/readyz answers %s", address, answer.Status)}
 	}
 	return nil
 }
