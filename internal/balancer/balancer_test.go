@@ -101,6 +101,7 @@ func TestNotReady(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		time.Sleep(5 * quietFor) // as a client that has nothing to ask for a while
 		return name != "b"
 	})
 	kept.CloseIdleConnections()

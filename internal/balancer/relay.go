@@ -24,6 +24,7 @@ type relay struct {
 	began          time.Time
 	// asked and answered are when they last said something, in nanoseconds since 1970.
 	asked, answered atomic.Int64
+	ending          atomic.Bool
 }
 
 // run passes on until both have said all, or one is gone.
@@ -64,6 +65,10 @@ func (h heard) WriteTo(w io.Writer) (int64, error) {
 
 // end ends the relay in a moment in which all that was asked is answered. If none comes it goes on.
 func (r *relay) end(ctx context.Context) {
+	if !r.ending.CompareAndSwap(false, true) {
+		return
+	}
+	defer r.ending.Store(false)
 	ctx, stop := context.WithTimeout(ctx, quietWithin)
 	defer stop()
 	for ctx.Err() == nil {
