@@ -6,19 +6,16 @@ import (
 	"strings"
 )
 
-// context is how many unchanged lines surround a change.
-const context = 3
-
-// Diff is the unified diff of a file's old and new content, "" if they are the same. An old that is
-// nil is a file that does not exist yet, a new that is nil one that goes.
-func Diff(path string, old, new []byte) string {
+// Diff is the unified diff of a file's old and new content, with context unchanged lines around each change; "" if they are
+// the same. An old that is nil is a file that does not exist yet, a new that is nil one that goes.
+func Diff(path string, old, new []byte, context int) string {
 	if bytes.Equal(old, new) {
 		return ""
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "--- %s\n+++ %s\n", nameOr(path, old), nameOr(path, new))
 	edits := script(lines(old), lines(new))
-	for _, h := range hunks(edits) {
+	for _, h := range hunks(edits, context) {
 		h.write(&b, edits)
 	}
 	return b.String()
@@ -116,7 +113,7 @@ func walk(a, b []string, longest [][]int) []edit {
 type hunk struct{ first, last int }
 
 // hunks groups the changes; those with no more than twice the context between them are one hunk.
-func hunks(edits []edit) []hunk {
+func hunks(edits []edit, context int) []hunk {
 	var all []hunk
 	for i, e := range edits {
 		if e.op == ' ' {

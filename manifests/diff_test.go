@@ -28,7 +28,7 @@ func TestDiff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := Diff("f", test.old, test.new); got != test.want {
+			if got := Diff("f", test.old, test.new, 3); got != test.want {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
 			}
 		})
@@ -50,7 +50,7 @@ func TestDiffPatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		patch := exec.Command("patch", "--quiet", "--fuzz=0", file)
-		patch.Stdin = strings.NewReader(Diff("f", before, after))
+		patch.Stdin = strings.NewReader(Diff("f", before, after, 3))
 		output, err := patch.CombinedOutput()
 		got, _ := os.ReadFile(file)
 		if err != nil || string(got) != string(after) {

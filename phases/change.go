@@ -139,7 +139,7 @@ func write(m Master, files ...host.File) []Change {
 		}
 		if !exists || !serves(old, f) {
 			same = false
-			c.Diff += describe(old, f)
+			c.Diff += describe(old, f, m.contextLines())
 		}
 	}
 	if same {

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -12,14 +13,19 @@ import (
 	"tripod.dev/tripod/manifests"
 )
 
+// contextLines is how many unchanged lines surround a change in what is shown, unless somebody asks for another number.
+const contextLines = 3
+
+func (m Master) contextLines() int { return cmp.Or(m.Upgrade.ContextLines, contextLines) }
+
 // describe is the difference between two files for people's eyes: keys, certificates and kubeconfigs
 // as what they are and a digest, everything else line by line.
-func describe(old, f host.File) string {
+func describe(old, f host.File, context int) string {
 	if f.Link != "" {
 		return fmt.Sprintf("+%s -> %s\n", f.Path, f.Link)
 	}
 	if !sealed(f.Path, f.Data) && !sealed(f.Path, old.Data) {
-		return redacted(manifests.Diff(f.Path, old.Data, f.Data))
+		return redacted(manifests.Diff(f.Path, old.Data, f.Data, context))
 	}
 	diff := ""
 	if old.Data != nil {

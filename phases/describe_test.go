@@ -39,11 +39,11 @@ func TestDescribe(t *testing.T) {
 		if tt.old != nil {
 			old = host.File{Path: tt.path, Data: tt.old}
 		}
-		if got := describe(old, host.File{Path: tt.path, Data: tt.new}); got != tt.want {
+		if got := describe(old, host.File{Path: tt.path, Data: tt.new}, contextLines); got != tt.want {
 			t.Errorf("%s:\ngot  %swant %s", name, got, tt.want)
 		}
 	}
-	if got := describe(host.File{}, host.File{Path: "/p/current.pem", Link: "x.pem"}); got != "+/p/current.pem -> x.pem\n" {
+	if got := describe(host.File{}, host.File{Path: "/p/current.pem", Link: "x.pem"}, contextLines); got != "+/p/current.pem -> x.pem\n" {
 		t.Errorf("link: %s", got)
 	}
 }

@@ -63,8 +63,8 @@ func (m Master) component(component string) ([]Change, error) {
 func (m Master) found(number int) (Generation, bool) {
 	was := Master{Config: m.Living.Was, Facts: m.Facts}
 	g := Generation{Number: number, Verb: foundVerb, Began: m.Now, Ended: m.Now, Verdict: Healthy, Version: was.Version.Tag(), Components: m.onDisk()}
-	known, any := m.settled()
-	if m.newest().Verdict == UnderWay || any && g.same(known) {
+	known, whole := m.settled()
+	if m.newest().Verdict == UnderWay || whole && g.same(known) {
 		return Generation{}, false
 	}
 	if len(m.Living.Unwell) > 0 {
@@ -105,8 +105,8 @@ func (m Master) goesOn() bool {
 
 // keepHealthy wants what runs by then to be remembered as healthy.
 func keepHealthy(m Master) ([]Change, error) {
-	known, any := m.settled()
-	same := any && known.Verdict == Healthy && known.same(Generation{Components: m.onDisk()}) && m.newest().Verdict != UnderWay
+	known, whole := m.settled()
+	same := whole && known.Verdict == Healthy && known.same(Generation{Components: m.onDisk()}) && m.newest().Verdict != UnderWay
 	if same && !m.componentsChange() {
 		return nil, nil
 	}

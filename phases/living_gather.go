@@ -148,11 +148,11 @@ func (m *Master) here() (config.Here, error) {
 	if m.Rootless {
 		here.Loopback = addr
 	}
-	m.Advertise, m.Loopback = here.Advertise, cmpLoopback(here)
+	m.Advertise, m.Loopback = here.Advertise, loopbackOf(here)
 	return here, nil
 }
 
-func cmpLoopback(here config.Here) netip.Addr {
+func loopbackOf(here config.Here) netip.Addr {
 	if here.Loopback.IsValid() {
 		return here.Loopback
 	}

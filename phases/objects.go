@@ -63,7 +63,7 @@ func (m Master) want(objects ...*unstructured.Unstructured) []Change {
 			}
 			c.Verb, old = "replace", document(presentable(now).Object)
 		}
-		c.Diff = redacted(manifests.Diff(c.What, old, document(presentable(o).Object)))
+		c.Diff = redacted(manifests.Diff(c.What, old, document(presentable(o).Object), m.contextLines()))
 		changes = append(changes, c)
 	}
 	return changes

@@ -128,7 +128,7 @@ func TestPods(t *testing.T) {
 				t.Parallel()
 				got, file := renderPods(t, c.master(t, version)), c.name+".yaml"
 				if c.name != "default" {
-					got, file = []byte(manifests.Diff("default.yaml", defaults, got)), c.name+".diff"
+					got, file = []byte(manifests.Diff("default.yaml", defaults, got, contextLines)), c.name+".diff"
 				}
 				golden(t, filepath.Join("testdata", "pods", version, file), got)
 			})

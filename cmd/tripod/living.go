@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -88,6 +89,9 @@ func (c *livingCommand) change(cmd *cobra.Command, b bringUp, wish phases.Wish) 
 			b.progress.tell(phases.Event{Time: time.Now(), Kind: phases.Waiting, Phase: "preflight", Text: reason})
 		})
 	}
+	if b.config.Upgrade.PrintConfig {
+		b.gather = printing(c.show.notes, b.gather)
+	}
 	b.confirm = func(steps []phases.Step) (bool, error) {
 		if !wanted(steps) {
 			return false, nil
@@ -129,4 +133,19 @@ func (c *livingCommand) confirmed(cmd *cobra.Command, b bringUp, steps []phases.
 		return nil
 	}
 	return confirm(cmd, c.show, steps, c.question, "--yes")
+}
+
+// printing prints the configuration of the cluster that is planned by, when it is known.
+func printing(w io.Writer, gather func(context.Context) (phases.Master, error)) func(context.Context) (phases.Master, error) {
+	return func(ctx context.Context) (phases.Master, error) {
+		m, err := gather(ctx)
+		if err != nil {
+			return m, err
+		}
+		document, err := m.ClusterDocument()
+		if err == nil {
+			_, err = w.Write(document)
+		}
+		return m, err
+	}
 }

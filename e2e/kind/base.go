@@ -168,17 +168,21 @@ func writeFile(w *tar.Writer, name, content string, mode int64) error {
 	return err
 }
 
-// images are those of a cluster's own pods.
+// images are those of a cluster's own pods, and of an earlier version, those that it is upgraded to.
 func (b base) images() []lab.Image {
-	proxy := lab.Image{
-		Names:  []string{"registry.k8s.io/kube-proxy:" + b.version},
-		Binary: b.lab.Component(b.version, "kube-proxy"), Base: b.proxyTools,
+	images := b.lab.Images(b.version)
+	images[0].Names = slices.DeleteFunc(images[0].Names, func(name string) bool { return strings.Contains(name, "/kube-proxy:") })
+	for _, version := range slices.Compact([]string{b.version, lab.Default}) {
+		images = append(images, lab.Image{
+			Names:  []string{"registry.k8s.io/kube-proxy:" + version},
+			Binary: b.lab.Component(version, "kube-proxy"), Base: b.proxyTools,
+		})
 	}
 	dns := lab.Image{
 		Names:  []string{"registry.k8s.io/coredns/coredns:v1.14.2", "registry.k8s.io/coredns/coredns:v1.13.1"},
 		Binary: b.lab.Component("coredns", "coredns"),
 	}
-	return append(b.lab.Images(b.version), proxy, dns)
+	return append(images, dns)
 }
 
 // keyOf changes when a text does, or a file. Time and size are enough: hashing half a gigabyte would take seconds.
