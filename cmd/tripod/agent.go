@@ -19,7 +19,8 @@ func newAgentCommand() *cobra.Command {
 		Short: "Run static pods as plain processes, without kubelet, containers or root",
 		Long: `Run the static pods of a manifest directory as the kubelet does, with plain
 processes instead of containers. A pod's program is that of the binary directory with
-the name of its command. What a plain process can not have is refused by the field's name.
+the name of its command, or of that which its annotation tripod.dev/bin-dir names. What a
+plain process can not have is refused by the field's name.
 
 When the agent ends, its processes go on; the next agent takes them over.`,
 		Example: "  tripod agent --manifests ./manifests --bin-dir bin/components/v1.36.3 --state ./agent",

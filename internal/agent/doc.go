@@ -10,6 +10,9 @@
 // What a manifest asks for and a plain process can not have is refused by the field's name, never ignored:
 // the fields that are honoured are one table (honour.go), and whatever else is set is a refusal.
 //
+// A directory of programs stands for the images: the agent's own, or that which a pod's annotation names, as an image's tag
+// would, so that pods of two versions run side by side and each comes back as what it was.
+//
 // Files: source.go lists the directory and watch.go says when; manifest.go, honour.go and pod.go make a pod of
 // a file; life.go and attend.go run one pod from its first start to its end, with process.go, probe.go,
 // prober.go, backoff.go and logbook.go; agent.go decides which lives there are; state.go, server.go and

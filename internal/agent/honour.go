@@ -43,7 +43,7 @@ func honoured(self identity) map[string]rule {
 		"metadata.name":                      anything,
 		"metadata.namespace":                 anything,
 		"metadata.labels":                    anything, // no effect
-		"metadata.annotations":               anything, // no effect, but for the revision
+		"metadata.annotations":               anything, // no effect, but for the revision and the directory of programs
 		"spec.hostNetwork":                   anything,
 		"spec.priority":                      anything, // no effect: nothing is evicted
 		"spec.priorityClassName":             anything, // no effect
@@ -56,7 +56,7 @@ func honoured(self identity) map[string]rule {
 		"spec.volumes[].hostPath.type":       oneOf("", "DirectoryOrCreate", "Directory", "FileOrCreate", "File"),
 
 		"spec.containers[].name":                       anything,
-		"spec.containers[].image":                      anything, // no effect: the program comes from the binary directory
+		"spec.containers[].image":                      anything, // no effect: the program comes from a binary directory
 		"spec.containers[].imagePullPolicy":            oneOf("IfNotPresent", "Never"),
 		"spec.containers[].command":                    anything,
 		"spec.containers[].args":                       anything,

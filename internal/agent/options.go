@@ -11,7 +11,8 @@ import (
 type Options struct {
 	// Manifests is the static pod directory; made if it does not exist.
 	Manifests string
-	// BinDir holds the programs that stand for images, by the name of the container's command.
+	// BinDir holds the programs that stand for images, by the name of the container's command, of pods that name no directory
+	// of their own (BinDirAnnotation).
 	BinDir string
 	// State is the agent's own directory (logs, socket), made with mode 0700; not Manifests.
 	State string

@@ -78,9 +78,8 @@ func (r reader) interpret(file string, manifest *corev1.Pod) (pod, []Problem) {
 	container := manifest.Spec.Containers[0]
 	values, env, problems := environment(container.Env)
 	command := expandAll(container.Command, values)
-	if dir := manifest.Annotations[BinDirAnnotation]; dir != "" {
-		r.binDir = dir
-	}
+	r, misplaced := r.in(manifest.Annotations)
+	problems = append(problems, misplaced...)
 	program, why := r.program(command)
 	if why != "" {
 		problems = append(problems, Problem{"spec.containers[0].command[0]", why})
@@ -104,6 +103,19 @@ func (r reader) interpret(file string, manifest *corev1.Pod) (pod, []Problem) {
 	problems = append(problems, r.setProbes(&p, container, values)...)
 	p.Hash = p.digest(manifest)
 	return p, problems
+}
+
+// in is the reader whose programs are those of the directory that the annotations name, if they name one.
+func (r reader) in(annotations map[string]string) (reader, []Problem) {
+	dir, named := annotations[BinDirAnnotation]
+	switch {
+	case !named:
+		return r, nil
+	case !filepath.IsAbs(dir): // the agent's own working directory means nothing to who writes manifests
+		return r, []Problem{{"metadata.annotations[" + BinDirAnnotation + "]", fmt.Sprintf("%q is not an absolute path", dir)}}
+	}
+	r.binDir = filepath.Clean(dir)
+	return r, nil
 }
 
 func (p *pod) setDefaults() {
