@@ -68,6 +68,9 @@ func escapeValues(list *parse.ListNode) {
 		case *parse.RangeNode:
 			escapeValues(n.List)
 			escapeValues(n.ElseList)
+		case *parse.WithNode:
+			escapeValues(n.List)
+			escapeValues(n.ElseList)
 		}
 	}
 }

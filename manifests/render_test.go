@@ -12,7 +12,7 @@ metadata:
 spec:
   containers:
   - name: web
-    command: [{{ range .Args }}"--flag={{ . }}", {{ end }}]
+    command: [{{ range .Args }}"--flag={{ . }}", {{ with . }}"--again={{ . }}", {{ end }}{{ end }}]
     {{- if .Port }}
     ports:
     - containerPort: {{ .Port }}
@@ -27,8 +27,10 @@ func TestRender(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range hostile {
-		if got := pod.Spec.Containers[0].Command[i]; got != "--flag="+want {
-			t.Errorf("got %q, want %q", got, want)
+		for j, prefix := range []string{"--flag=", "--again="} {
+			if got := pod.Spec.Containers[0].Command[2*i+j]; got != prefix+want {
+				t.Errorf("got %q, want %q", got, prefix+want)
+			}
 		}
 	}
 	if got := pod.Spec.Containers[0].Ports[0].ContainerPort; got != 80 {

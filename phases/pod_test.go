@@ -28,7 +28,9 @@ type podCase struct {
 	name      string
 	documents string
 	overrides config.Overrides
-	facts     func(*Facts)
+	// binaries is where a sandbox's master has its programs.
+	binaries string
+	facts    func(*Facts)
 }
 
 const clusterDocument = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
@@ -46,7 +48,7 @@ func podCases() []podCase {
 		{name: "patches", facts: func(f *Facts) { f.Patches = patchFiles() }},
 		{name: "external-ca", facts: func(f *Facts) { f.PKI.Pairs[clusterCA] = certs.Pair{Cert: f.PKI.Pairs[clusterCA].Cert} }},
 		{name: "sandbox", overrides: config.Overrides{Root: "/tmp/box", Loopback: netip.MustParseAddr("127.3.0.1"), AdvertiseAddress: "127.3.0.1"},
-			facts: func(f *Facts) { f.Rootless = true }},
+			binaries: `/opt/the "components"`, facts: func(f *Facts) { f.Rootless = true }},
 	}
 }
 
@@ -183,6 +185,7 @@ func (c podCase) master(t *testing.T, version string) Master {
 	if err != nil {
 		t.Fatal(err)
 	}
+	loaded.Paths.Binaries = c.binaries
 	m := Master{Config: loaded, Facts: Facts{PKI: constantPKI(loaded)}}
 	m.Survey.CABundleDirs = []string{"/etc/ssl/certs", "/etc/ca-certificates", "/usr/share/ca-certificates"}
 	if c.facts != nil {
