@@ -132,7 +132,7 @@ func (f *sandboxFlags) list(cmd *cobra.Command, all []sandbox.Sandbox) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NAME\tVERSION\tMASTERS\tADDRESS\tCREATED")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.KubernetesVersion, names(s.Masters), s.Address(), s.Created.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, versions(s), names(s.Masters), s.Address(), s.Created.Local().Format(time.DateTime))
 	}
 	return w.Flush()
 }

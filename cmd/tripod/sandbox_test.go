@@ -8,6 +8,7 @@ import (
 
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/internal/sandbox"
+	"tripod.dev/tripod/manifests"
 )
 
 // box is a sandbox of three on disk, of which nothing runs.
@@ -94,6 +95,66 @@ func TestEven(t *testing.T) {
 		u := sandboxUp{masters: masters}
 		if got, _, _ := strings.Cut(strings.Join(u.even(), ""), "\n"); got != warned {
 			t.Errorf("%d masters: %q", masters, got)
+		}
+	}
+}
+
+// In the midst of an upgrade it is told which masters have which version.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	s := box(t)
+	s.KubernetesVersion = "v1.35.4"
+	if got := versions(s); got != "v1.35.4" {
+		t.Errorf("before: %s", got)
+	}
+	s.SetRelease("m2", sandbox.Release{KubernetesVersion: "v1.36.3", BinDir: "/newer"})
+	if got := versions(s); got != "v1.35.4 (m1 m3), v1.36.3 (m2)" {
+		t.Errorf("in its midst: %s", got)
+	}
+}
+
+// What a sandbox is to become is what is asked for, or what it has begun to become, or the newest; with the binaries that it
+// is known to have of that.
+func TestUpgradeRelease(t *testing.T) {
+	t.Parallel()
+	older, newer, given := t.TempDir(), t.TempDir(), t.TempDir()
+	for _, dir := range []string{older, newer, given} {
+		for _, component := range manifests.Components() {
+			put(t, filepath.Join(dir, component), "")
+			if err := os.Chmod(filepath.Join(dir, component), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	idle := box(t)
+	idle.KubernetesVersion, idle.BinDir = "v1.34.4", older
+	begun := idle
+	begun.Upgrade = &sandbox.Release{KubernetesVersion: "v1.35.4", BinDir: newer}
+	for _, test := range []struct {
+		name       string
+		s          sandbox.Sandbox
+		to, binDir string
+		want       sandbox.Release
+		problem    string
+	}{
+		{name: "newest", s: idle, binDir: given, want: sandbox.Release{KubernetesVersion: "v1.36.3", BinDir: given}},
+		{name: "without v", s: idle, to: "1.35.1", binDir: given, want: sandbox.Release{KubernetesVersion: "v1.35.1", BinDir: given}},
+		{name: "a label", s: idle, to: "stable-1.35", binDir: given, want: sandbox.Release{KubernetesVersion: "v1.35.4", BinDir: given}},
+		{name: "the same", s: idle, to: "v1.34.4", want: sandbox.Release{KubernetesVersion: "v1.34.4", BinDir: older}},
+		{name: "goes on", s: begun, want: sandbox.Release{KubernetesVersion: "v1.35.4", BinDir: newer}},
+		{name: "goes on with others", s: begun, binDir: given, want: sandbox.Release{KubernetesVersion: "v1.35.4", BinDir: given}},
+		{name: "given up", s: begun, to: "v1.34.4", want: sandbox.Release{KubernetesVersion: "v1.34.4", BinDir: older}},
+		{name: "not supported", s: idle, to: "v1.99.0", problem: "v1.99.0 is not supported"},
+		{name: "no version", s: idle, to: "new", problem: `"new" is not a version`},
+		{name: "no binaries", s: idle, to: "v1.35.4", binDir: filepath.Join(given, "none"), problem: "there is no executable etcd, kube-apiserver"},
+	} {
+		u := sandboxUpgrade{to: test.to, binDir: test.binDir}
+		got, err := u.release(test.s)
+		switch {
+		case test.problem != "" && (err == nil || !strings.Contains(err.Error(), test.problem) || !strings.Contains(err.Error(), "hint: ")):
+			t.Errorf("%s: %v", test.name, err)
+		case test.problem == "" && (err != nil || got != test.want):
+			t.Errorf("%s: %v, %v, want %v", test.name, got, err, test.want)
 		}
 	}
 }

@@ -87,15 +87,20 @@ func etcdManifest(s sandbox.Sandbox, m sandbox.Master) string {
 // wake starts the agents of masters that have been up before, and the balancer's: no member of etcd has a majority alone, so
 // none would be proved healthy before the others run.
 func (r *raising) wake(ctx context.Context, chosen []sandbox.Master) error {
+	return r.rouse(ctx, slices.DeleteFunc(slices.Clone(chosen), func(m sandbox.Master) bool {
+		return founds(*r.sandbox, m) || !hasManifests(r.sandbox.Paths(m).Manifests)
+	}))
+}
+
+// rouse starts the agents of masters, and that of a balancer which has been up before.
+func (r *raising) rouse(ctx context.Context, chosen []sandbox.Master) error {
 	s := *r.sandbox
 	var sites []phases.Site
 	if hasManifests(balancerAgent(s).Manifests) {
 		sites = append(sites, agentSite(balancerAgent(s)))
 	}
 	for _, m := range chosen {
-		if !founds(s, m) && hasManifests(s.Paths(m).Manifests) {
-			sites = append(sites, sandboxSite(s, m))
-		}
+		sites = append(sites, sandboxSite(s, m))
 	}
 	all, ctx := errgroup.WithContext(ctx)
 	for _, site := range sites {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -84,6 +86,22 @@ func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
 		}
 	}
 	return rows
+}
+
+// versions are those of a sandbox's masters: one, or in the midst of an upgrade, each with the masters that have it.
+func versions(s sandbox.Sandbox) string {
+	of := map[string][]sandbox.Master{}
+	for _, m := range s.Masters {
+		of[s.Version(m)] = append(of[s.Version(m)], m)
+	}
+	all := slices.Sorted(maps.Keys(of))
+	if len(all) == 1 {
+		return all[0]
+	}
+	for i, version := range all {
+		all[i] = fmt.Sprintf("%s (%s)", version, names(of[version]))
+	}
+	return strings.Join(all, ", ")
 }
 
 // componentRow fills in what the runner knows of the component.

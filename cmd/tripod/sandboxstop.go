@@ -128,12 +128,8 @@ func newSandboxStart() *cobra.Command {
 	return cmd
 }
 
-// start is up for some of the masters, with what the last up was given.
+// start is up for some of the masters, with what the last up was given. In the midst of an upgrade they come back as they are.
 func (f *sandboxFlags) start(ctx context.Context, out io.Writer, s sandbox.Sandbox, chosen []sandbox.Master) error {
-	cfg, warnings, err := firstConfig(&s, "")
-	if err != nil {
-		return &inputError{err}
-	}
 	r := newRaising("sandbox start", &s, newProgress(out, f.output))
 	r.begin = func() error {
 		return s.Change(func(now *sandbox.Sandbox) {
@@ -142,14 +138,29 @@ func (f *sandboxFlags) start(ctx context.Context, out io.Writer, s sandbox.Sandb
 			}
 		})
 	}
-	r.warn(warnings)
-	err = r.masters(ctx, cfg, chosen)
+	err := r.again(ctx, chosen)
 	r.progress.close()
 	if err != nil || f.output == "json" {
 		return err
 	}
 	r.durations(out)
 	return statusTable(out, status(ctx, s))
+}
+
+// again brings up masters that have been up before.
+func (r *raising) again(ctx context.Context, chosen []sandbox.Master) error {
+	if r.sandbox.Upgrade != nil {
+		if err := r.begin(); err != nil {
+			return err
+		}
+		return r.asTheyAre(ctx, chosen)
+	}
+	cfg, warnings, err := firstConfig(r.sandbox, "")
+	if err != nil {
+		return &inputError{err}
+	}
+	r.warn(warnings)
+	return r.masters(ctx, cfg, chosen)
 }
 
 // ofMasters completes a command whose arguments are masters.

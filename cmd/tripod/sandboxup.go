@@ -147,6 +147,10 @@ func (u *sandboxUp) even() []string {
 // firstConfig is the configuration of the sandbox's first master, which the others share: that of the file, if there is one,
 // with the sandbox's own names and addresses.
 func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, error) {
+	if to := s.Upgrade; to != nil {
+		return config.Config{}, nil, fmt.Errorf("the upgrade of sandbox %s to %s has not come to its end\n"+
+			"hint: tripod sandbox upgrade --name %s goes on with it; with --to %s it is given up, as long as no master is upgraded", s.Name, to.KubernetesVersion, s.Name, s.KubernetesVersion)
+	}
 	m := s.Masters[0]
 	o := config.Overrides{
 		Root: s.Root(m), Loopback: m.Address, NodeName: s.Node(m), AdvertiseAddress: m.Address.String(),
@@ -154,9 +158,6 @@ func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, e
 	}
 	if s.Endpoint.IsValid() {
 		o.ControlPlaneEndpoint, o.BindPort = s.Endpoint.String(), int32(s.Endpoint.Port())
-	}
-	if s.Mixed() {
-		return config.Config{}, nil, fmt.Errorf("sandbox %s has masters of several versions: an upgrade has not come to its end\nhint: tripod sandbox upgrade --name %s goes on with it", s.Name, s.Name)
 	}
 	if o.KubernetesVersion == "" {
 		o.KubernetesVersion = s.Version(m)
@@ -174,7 +175,7 @@ func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, e
 		return cfg, warnings, err
 	}
 	if runs := s.Version(m); runs != "" && runs != cfg.Version.Tag() {
-		return cfg, warnings, fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: tripod sandbox down --name %s takes it down, or give the new one another --name", s.Name, runs, cfg.Version.Tag(), s.Name)
+		return cfg, warnings, fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: tripod sandbox upgrade --name %s --to %s upgrades it, or give the new one another --name", s.Name, runs, cfg.Version.Tag(), s.Name, cfg.Version.Tag())
 	}
 	s.KubernetesVersion, cfg.Paths.Binaries = cfg.Version.Tag(), s.Binaries(m)
 	return cfg, warnings, nil

@@ -1,15 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/internal/sandbox"
 	"tripod.dev/tripod/phases"
 )
@@ -35,9 +36,15 @@ get healthy goes back to what it was, and ends the upgrade; run again it goes on
 	}
 	u.addName(cmd)
 	u.addOutput(cmd, "text, or json: one event a line")
-	newest := config.SupportedVersions()
-	cmd.Flags().StringVar(&u.to, "to", newest[len(newest)-1].Tag(), "`version` of Kubernetes")
+	cmd.Flags().StringVar(&u.to, "to", "", "`version` of Kubernetes (default: that of an upgrade that has begun, or the newest known)")
 	cmd.Flags().StringVar(&u.binDir, "bin-dir", "", "`directory` of its component binaries (default: components/VERSION beside tripod)")
+	_ = cmd.RegisterFlagCompletionFunc("to", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var tags []string
+		for _, v := range config.SupportedVersions() {
+			tags = append(tags, v.Tag())
+		}
+		return tags, cobra.ShellCompDirectiveNoFileComp
+	})
 	_ = cmd.MarkFlagDirname("bin-dir")
 	return cmd
 }
@@ -50,71 +57,81 @@ func (u *sandboxUpgrade) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	target, err := config.ParseVersion(u.to)
+	to, err := u.release(s)
 	if err != nil {
-		return &inputError{fmt.Errorf("--to: %w", err)}
-	}
-	if u.binDir, err = binariesOf(u.binDir, target); err != nil {
 		return &inputError{err}
 	}
 	if i := slices.IndexFunc(s.Masters, func(m sandbox.Master) bool { return m.Stopped }); i >= 0 {
-		return &inputError{fmt.Errorf("%s is stopped, and would be left behind\nhint: tripod sandbox start --name %s %s", s.Masters[i].Name, s.Name, s.Masters[i].Name)}
+		return &inputError{fmt.Errorf("%s is stopped, and would be left behind\nhint: start it first: tripod sandbox start --name %s %s", s.Masters[i].Name, s.Name, s.Masters[i].Name)}
 	}
-	return u.masters(cmd.Context(), cmd.OutOrStdout(), &s)
+	return u.upgrade(cmd.Context(), cmd.OutOrStdout(), s, to)
 }
 
-// masters upgrades them in turn.
-func (u *sandboxUpgrade) masters(ctx context.Context, out io.Writer, s *sandbox.Sandbox) error {
-	r := newRaising("sandbox upgrade", s, newProgress(out, u.output))
-	defer r.progress.close()
-	for i, m := range leaderLast(ctx, *s) {
-		if err := u.master(ctx, r, m, i == 0); err != nil {
-			return err
-		}
+// release is what the sandbox is to become.
+func (u *sandboxUpgrade) release(s sandbox.Sandbox) (sandbox.Release, error) {
+	known := config.SupportedVersions()
+	wanted := cmp.Or(u.to, known[len(known)-1].Tag())
+	if u.to == "" && s.Upgrade != nil {
+		wanted = s.Upgrade.KubernetesVersion
 	}
-	if u.output == "json" {
-		return nil
+	v, err := config.KubernetesVersion(wanted)
+	if err != nil {
+		return sandbox.Release{}, err
+	}
+	dir, err := binariesOf(cmp.Or(u.binDir, s.BinariesOf(v.Tag())), v)
+	return sandbox.Release{KubernetesVersion: v.Tag(), BinDir: dir}, err
+}
+
+// upgrade upgrades the masters, and tells what has become of them.
+func (u *sandboxUpgrade) upgrade(ctx context.Context, out io.Writer, s sandbox.Sandbox, to sandbox.Release) error {
+	r := newRaising("sandbox upgrade", &s, newProgress(out, u.output))
+	err := r.awaken(ctx)
+	if err == nil {
+		err = r.upgrade(ctx, to)
+	}
+	r.progress.close()
+	if err != nil || u.output == "json" {
+		return err
 	}
 	r.durations(out)
-	return statusTable(out, status(ctx, *s))
+	return statusTable(out, status(ctx, s))
+}
+
+// awaken brings a sandbox back whose agents do not all run, as after the machine was started anew: a master is stopped only
+// where the others are well.
+func (r *raising) awaken(ctx context.Context) error {
+	s := *r.sandbox
+	asleep := func(m sandbox.Master) bool { return sandboxSite(s, m).Runner.Alive(ctx) != nil }
+	if !slices.ContainsFunc(s.Masters, asleep) {
+		return nil
+	}
+	return newRaising("sandbox start", r.sandbox, r.progress).asTheyAre(ctx, s.Masters)
+}
+
+// upgrade upgrades the masters in turn. The first one stores the version in the cluster, where the others find it.
+func (r *raising) upgrade(ctx context.Context, to sandbox.Release) error {
+	wish := phases.Wish{Verb: r.verb, Leads: true, RenewWithVersion: true, Change: func(was config.Config) (config.Config, error) {
+		was.Paths.Binaries = to.BinDir
+		return was.WithVersion(to.KubernetesVersion)
+	}}
+	begin := func() error { return r.sandbox.Change(func(now *sandbox.Sandbox) { now.Upgrade = &to }) }
+	for _, m := range leaderLast(ctx, *r.sandbox) {
+		if err := r.living(ctx, m, wish, begin); err != nil {
+			return err
+		}
+		if err := r.sandbox.Change(func(now *sandbox.Sandbox) { now.SetRelease(m.Name, to) }); err != nil {
+			return err
+		}
+		host.Killpoint("upgraded a master of the sandbox")
+		wish.Leads = false
+	}
+	return nil
 }
 
 // leaderLast are the masters, but that whose etcd leads is the last: the others need not elect one meanwhile.
 func leaderLast(ctx context.Context, s sandbox.Sandbox) []sandbox.Master {
 	who := roles(ctx, s)
-	order := slices.Clone(s.Masters)
-	slices.SortStableFunc(order, func(a, b sandbox.Master) int {
-		leads := map[bool]int{true: 1}
-		return leads[who[s.Node(a)] == "leader"] - leads[who[s.Node(b)] == "leader"]
-	})
-	return order
-}
-
-// master upgrades one. The first stores the version in the cluster, where the others find it.
-func (u *sandboxUpgrade) master(ctx context.Context, r *raising, m sandbox.Master, first bool) error {
-	s := r.sandbox
-	o := config.UpgradeOverrides{Verb: "apply", Root: s.Root(m), Patches: s.Patches}
-	cfg, _, err := config.LoadUpgrade(nil, "", o, config.Machine{Hostname: s.Node(m), DefaultIP: m.Address})
-	if err != nil {
-		return &inputError{err}
-	}
-	site, tell := sandboxSite(*s, m), r.of(m.Name)
-	site.Peers = peers(*s, m)
-	wish := phases.Wish{Verb: r.verb, Leads: first, RenewWithVersion: true, Change: func(was config.Config) (config.Config, error) {
-		was.Paths.Binaries = u.binDir
-		return was.WithVersion(u.to)
-	}}
-	ended, took, err := bringUp{
-		verb: r.verb, config: cfg, site: site, list: phases.Upgrade(), rootless: true, progress: tell,
-		gather: func(ctx context.Context) (phases.Master, error) {
-			return phases.GatherLiving(ctx, site, cfg, wish, func(reason string) {
-				tell.tell(phases.Event{Time: time.Now(), Kind: phases.Waiting, Phase: "preflight", Text: reason})
-			})
-		},
-	}.run(ctx)
-	r.lap(m.Name, ended, took)
-	if err != nil {
-		return fmt.Errorf("%s: %w", m.Name, err)
-	}
-	return s.Change(func(now *sandbox.Sandbox) { now.SetVersion(m.Name, u.to, u.binDir) })
+	leads := func(m sandbox.Master) bool { return who[s.Node(m)] == "leader" }
+	return slices.Concat(slices.DeleteFunc(slices.Clone(s.Masters), leads),
+		slices.DeleteFunc(slices.Clone(s.Masters), func(m sandbox.Master) bool { return !leads(m) }))
 }

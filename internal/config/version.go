@@ -104,6 +104,15 @@ func compareIdentifier(a, b string) int {
 	return cmp.Compare(a, b)
 }
 
+// KubernetesVersion reads a version that tripod runs, or a label that stands for one.
+func KubernetesVersion(s string) (Version, error) {
+	v, complaints := kubernetesVersion(s)
+	if len(complaints) > 0 {
+		return v, joined(complaints)
+	}
+	return v, nil
+}
+
 // kubernetesVersion reads a version, or a label that stands for the newest release known: no network is asked.
 func kubernetesVersion(s string) (Version, []Complaint) {
 	const field = "kubernetesVersion"

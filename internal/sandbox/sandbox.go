@@ -6,7 +6,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,8 +26,10 @@ type Sandbox struct {
 	Created time.Time `json:"created"`
 	// KubernetesVersion is vMAJOR.MINOR.PATCH, as the sandbox was made or, since, all of it was upgraded.
 	KubernetesVersion string `json:"kubernetesVersion"`
-	// BinDir holds the component binaries that the sandbox was made of.
+	// BinDir holds the component binaries of that version.
 	BinDir string `json:"binDir"`
+	// Upgrade is what the sandbox is to become, from before the first master changes until the last one has; nil otherwise.
+	Upgrade *Release `json:"upgrade,omitempty"`
 	// Config and Patches are the file and the directory that the last up was given; "" for none.
 	Config  string `json:"config,omitempty"`
 	Patches string `json:"patches,omitempty"`
@@ -46,9 +47,16 @@ type Master struct {
 	Address netip.Addr `json:"address"`
 	// Stopped says that it was stopped on purpose.
 	Stopped bool `json:"stopped,omitempty"`
-	// KubernetesVersion and BinDir are those of a master that was upgraded; "" for those of the sandbox.
+	// KubernetesVersion and BinDir are those of a master that was upgraded before others; "" for those of the sandbox.
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 	BinDir            string `json:"binDir,omitempty"`
+}
+
+// Release is a version of Kubernetes, and where its component binaries are.
+type Release struct {
+	// KubernetesVersion is vMAJOR.MINOR.PATCH.
+	KubernetesVersion string `json:"kubernetesVersion"`
+	BinDir            string `json:"binDir"`
 }
 
 // ErrNotFound is a sandbox that does not exist.
@@ -107,9 +115,7 @@ func (s Sandbox) Grown(masters int) (Sandbox, error) {
 	}
 	s.Masters = slices.Clone(s.Masters)
 	for number := has + 1; number <= masters; number++ {
-		first := s.Masters[0]
-		s.Masters = append(s.Masters, Master{Name: fmt.Sprintf("m%d", number), Address: networkOf(first.Address).master(number),
-			KubernetesVersion: first.KubernetesVersion, BinDir: first.BinDir})
+		s.Masters = append(s.Masters, Master{Name: fmt.Sprintf("m%d", number), Address: networkOf(s.Masters[0].Address).master(number)})
 	}
 	return s, nil
 }
@@ -177,29 +183,6 @@ func (s Sandbox) Master(name string) (Master, bool) {
 		return Master{}, false
 	}
 	return s.Masters[i], true
-}
-
-// Version is the Kubernetes version of a master.
-func (s Sandbox) Version(m Master) string { return cmp.Or(m.KubernetesVersion, s.KubernetesVersion) }
-
-// Binaries is the directory of a master's component binaries.
-func (s Sandbox) Binaries(m Master) string { return cmp.Or(m.BinDir, s.BinDir) }
-
-// Mixed says that an upgrade has not reached all masters yet.
-func (s Sandbox) Mixed() bool {
-	return slices.ContainsFunc(s.Masters, func(m Master) bool { return s.Version(m) != s.Version(s.Masters[0]) })
-}
-
-// SetVersion notes that the master of that name was upgraded. When all are, the sandbox has the version.
-func (s *Sandbox) SetVersion(name, version, binDir string) {
-	for i := range s.Masters {
-		if s.Masters[i].Name == name {
-			s.Masters[i].KubernetesVersion, s.Masters[i].BinDir = version, binDir
-		}
-	}
-	if !s.Mixed() {
-		s.KubernetesVersion = version
-	}
 }
 
 // SetStopped notes whether the master of that name was stopped on purpose.
