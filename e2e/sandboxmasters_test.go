@@ -169,7 +169,7 @@ func sandboxEtcdctl(t *testing.T, s *lab.Sandbox, answer any, args ...string) {
 }
 
 // sandboxMaster is a master as the sandbox's record has it.
-type sandboxMaster struct{ Name, Address string }
+type sandboxMaster struct{ Name, Address, KubernetesVersion string }
 
 func mastersOf(t *testing.T, s *lab.Sandbox) []sandboxMaster {
 	t.Helper()

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -197,15 +200,22 @@ func exitCode(err error) int {
 // processesBelow are the command lines of all processes that name a folder.
 func processesBelow(t *testing.T, folder string) []string {
 	t.Helper()
+	return slices.Sorted(maps.Values(commandsBelow(t, folder)))
+}
+
+// commandsBelow are they by process ID.
+func commandsBelow(t *testing.T, folder string) map[int]string {
+	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []string
+	found := map[int]string{}
 	for _, file := range files {
 		line, _ := os.ReadFile(file)
-		if strings.Contains(string(line), folder) {
-			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && strings.Contains(string(line), folder) {
+			found[pid] = strings.ReplaceAll(string(line), "\x00", " ")
 		}
 	}
 	return found
