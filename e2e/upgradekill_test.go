@@ -87,6 +87,9 @@ func wentBack(t *testing.T, n *lab.Node, old map[string]string) {
 	t.Log(out)
 	wantReady(t, n.Kubectl)
 	wantVersion(t, n.Kubectl, lab.PreviousMinor)
+	if config := must(t)(n.Kubectl(t.Context(), "--namespace=kube-system", "get", "configmap", "kubeadm-config", "--output=jsonpath={.data.ClusterConfiguration}")); !strings.Contains(config, "kubernetesVersion: "+lab.PreviousMinor) {
+		t.Errorf("kubeadm-config says\n%s", config)
+	}
 	until(t, "leases", func(ctx context.Context) error { return ready(ctx, n.Kubectl) })
 	if now := generations(t, n)[0]; !strings.Contains("healthy", now.Verdict) {
 		t.Errorf("history ends with %+v", now)

@@ -72,3 +72,13 @@ func (f Fleet) reached(v config.Version, but string) bool {
 	}
 	return f.Unknown == nil
 }
+
+// atMost says whether the apiservers of all other masters are known, and none is newer.
+func (f Fleet) atMost(v config.Version, but string) bool {
+	for node, components := range f.Components {
+		if apiserver, known := components["kube-apiserver"]; known && node != but && apiserver.Compare(v) > 0 {
+			return false
+		}
+	}
+	return f.Unknown == nil && len(f.Components) > 0
+}

@@ -1,16 +1,12 @@
 package phases
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/etcd"
-	"tripod.dev/tripod/manifests"
 )
 
 // mayChange judges whether this master may change, before anything is touched: every finding at once.
@@ -109,33 +105,6 @@ func versionPolicy(m Master) []finding {
 }
 
 func confPath(c config.Config, name string) string { return filepath.Join(c.Paths.Kubernetes, name) }
-
-// changedImages wants the images of what is to run on this machine, those that patches name included.
-func changedImages(m Master) ([]Change, error) {
-	changes, err := missingImages(m)
-	policy := m.Node.Registration.ImagePullPolicy
-	if err != nil || m.Rootless || !m.isMaster() || policy == "Never" || ignored(m, "ImagePull") {
-		return changes, err
-	}
-	for _, component := range manifests.Components() {
-		c, err := m.wantedContainer(component)
-		if err != nil {
-			return nil, err
-		}
-		if c.ImagePullPolicy == corev1.PullNever || slices.Contains(images(m.Config), c.Image) {
-			continue
-		}
-		wanted := pull(c.Image)
-		wanted.do = func(ctx context.Context, s Site) error {
-			if has, err := s.Kubelet.HasImage(ctx, c.Image); has && err == nil {
-				return nil
-			}
-			return s.Kubelet.Pull(ctx, c.Image)
-		}
-		changes = append(changes, wanted)
-	}
-	return changes, nil
-}
 
 // runnerAlive wants whoever runs the pods to be there: without it what is taken away does not come back. A kubelet that has
 // ended as its certificate has expired gets another one first.

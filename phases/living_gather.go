@@ -3,19 +3,14 @@ package phases
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"strconv"
-	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
 
 	"tripod.dev/tripod/internal/config"
-	"tripod.dev/tripod/internal/etcd"
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/manifests"
 )
@@ -79,38 +74,6 @@ func GatherLiving(ctx context.Context, s Site, c config.Config, w Wish, tell fun
 	return m, m.expect(s)
 }
 
-// expect has the kubelet know the images of what is to run, patches included.
-func (m Master) expect(s Site) error {
-	if s.Kubelet == nil || !m.isMaster() {
-		return nil
-	}
-	images, unpulled := map[string]string{}, map[string]bool{}
-	for _, component := range manifests.Components() {
-		c, err := m.wantedContainer(component)
-		if err != nil {
-			return &InputError{err}
-		}
-		images[component], unpulled[component] = c.Image, c.ImagePullPolicy == corev1.PullNever
-	}
-	s.Kubelet.Expect(images, unpulled)
-	return nil
-}
-
-// wantedContainer is the one that is to run of a component.
-func (m Master) wantedContainer(component string) (corev1.Container, error) {
-	var pod *corev1.Pod
-	var err error
-	if m.Living.Back != nil {
-		pod, err = manifests.Decode(m.Living.Back.Components[component].manifest())
-	} else {
-		pod, err = m.wantedPod(component)
-	}
-	if err != nil {
-		return corev1.Container{}, err
-	}
-	return pod.Spec.Containers[0], nil
-}
-
 // readHistory reads what tripod knows of this machine.
 func (m *Master) readHistory(h *host.Host) error {
 	entries, err := h.ReadJournal(journalPath(m.Config))
@@ -145,51 +108,12 @@ func (m *Master) here() (config.Here, error) {
 		return here, &InputError{fmt.Errorf("%s: --secure-port=%s: %w", manifestPath(*m, "kube-apiserver"), flags["secure-port"], err)}
 	}
 	here.Advertise = netip.AddrPortFrom(addr, uint16(port))
+	here.Loopback = loopback(addr)
 	if m.Rootless {
 		here.Loopback = addr
 	}
-	m.Advertise, m.Loopback = here.Advertise, loopbackOf(here)
+	m.Advertise, m.Loopback = here.Advertise, here.Loopback
 	return here, nil
-}
-
-func loopbackOf(here config.Here) netip.Addr {
-	if here.Loopback.IsValid() {
-		return here.Loopback
-	}
-	return loopback(here.Advertise.Addr())
-}
-
-// choose finds the generation to go back to.
-func (m *Master) choose(number int) error {
-	if number == 0 {
-		return nil
-	}
-	now := Generation{Components: m.onDisk()}
-	for i := len(m.Generations) - 1; i >= 0; i-- {
-		g := m.Generations[i]
-		switch {
-		case len(g.Components) == 0 || number > 0 && g.Number != number, number < 0 && (g.Verdict != Healthy || g.same(now)):
-			continue
-		}
-		m.Living.Back = &g
-		return m.configuredAs(g)
-	}
-	if number > 0 {
-		return &InputError{fmt.Errorf("there is no generation %d with its files here\nhint: tripod history shows those that there are", number)}
-	}
-	return &InputError{errors.New("nothing is known that ran here and was healthy, and does not run now\nhint: tripod history shows what is known")}
-}
-
-// configuredAs takes the configuration of the generation.
-func (m *Master) configuredAs(g Generation) error {
-	if g.Cluster == "" {
-		return nil
-	}
-	c, err := m.Config.OfLiving([]byte(g.Cluster), []byte(g.Kubelet), config.Here{NodeName: m.Node.Registration.Name, CRISocket: m.Node.Registration.CRISocket, Advertise: m.Advertise, Loopback: m.Loopback})
-	if err == nil {
-		m.Config = c
-	}
-	return err
 }
 
 // readLiving reads the rest, which depends on the configuration: keys, the machine, etcd's members, the cluster's objects.
@@ -221,22 +145,6 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 	return m.askAround(ctx, s)
 }
 
-// aliveWithin is how long a kubelet may take that a killed run has started anew.
-const aliveWithin = 10 * time.Second
-
-// runningSoon is running, once who runs the pods answers, or has not in time.
-func runningSoon(ctx context.Context, r host.Runner) (map[string]host.Running, bool) {
-	ctx, stop := context.WithTimeout(ctx, aliveWithin)
-	defer stop()
-	for r.Alive(ctx) != nil && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(probeEvery):
-		}
-	}
-	return running(context.WithoutCancel(ctx), r)
-}
-
 // otherVersion says whether the apiserver here is of another version than it is to be.
 func (m Master) otherVersion() bool {
 	v, known := m.runs("kube-apiserver")
@@ -249,63 +157,4 @@ func askLiving(c config.Config, rootless bool) host.Ask {
 	a.Ports = nil
 	a.Dirs = append(a.Dirs, snapshotDir(c))
 	return a
-}
-
-// askAround asks etcd's members, this master's components, and the cluster, side by side.
-func (m *Master) askAround(ctx context.Context, s Site) error {
-	now := *m
-	var unasked error
-	var well map[string]error
-	var c ofCluster
-	var all errgroup.Group
-	all.Go(func() error {
-		peers := append(etcdHere(now.earlierManifest("etcd")).Members(s.Host, now.Config), s.Peers...)
-		m.Etcd, unasked = etcd.Survey(ctx, peers, now.trust()["etcd"])
-		return nil
-	})
-	all.Go(func() error { well = now.unwell(ctx); return nil })
-	all.Go(func() error { c = now.readCluster(ctx); return nil })
-	err := all.Wait()
-	*m = m.knowing(c)
-	m.Living.Unasked, m.Living.Unwell = unasked, well
-	return err
-}
-
-// unwell asks the components how they are, as they were made before: why those are not healthy that are not, nor get so in a
-// moment.
-func (m Master) unwell(ctx context.Context) map[string]error {
-	ctx, stop := context.WithTimeout(ctx, answerWithin)
-	defer stop()
-	prober := NewProber(m.before())
-	defer prober.Close()
-	why := map[string]error{}
-	var mu sync.Mutex
-	var all errgroup.Group
-	for _, component := range manifests.Components() {
-		all.Go(func() error {
-			if err := prober.soon(ctx, componentProof(component).Attempt); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				why[component] = err
-			}
-			return nil
-		})
-	}
-	_ = all.Wait()
-	return why
-}
-
-// soon is nil if the proof is given before ctx is over, otherwise the last reason.
-func (p *Prober) soon(ctx context.Context, attempt func(context.Context, *Prober) error) error {
-	for {
-		err := attempt(ctx, p)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(probeEvery):
-		}
-	}
 }

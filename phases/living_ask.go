@@ -1,0 +1,89 @@
+package phases
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tripod.dev/tripod/internal/etcd"
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/manifests"
+)
+
+// askAround asks etcd's members, this master's components, and the cluster, side by side.
+func (m *Master) askAround(ctx context.Context, s Site) error {
+	now := *m
+	var unasked error
+	var well map[string]error
+	var c ofCluster
+	var all errgroup.Group
+	all.Go(func() error {
+		peers := append(etcdHere(now.earlierManifest("etcd")).Members(s.Host, now.Config), s.Peers...)
+		m.Etcd, unasked = etcd.Survey(ctx, peers, now.trust()["etcd"])
+		return nil
+	})
+	all.Go(func() error { well = now.unwell(ctx); return nil })
+	all.Go(func() error { c = now.readCluster(ctx); return nil })
+	err := all.Wait()
+	*m = m.knowing(c)
+	m.Living.Unasked, m.Living.Unwell = unasked, well
+	m.Living.Leads = m.Living.Leads || m.takesBack()
+	return err
+}
+
+// unwell asks the components how they are, as they were made before: why those are not healthy that are not, nor get so in a
+// moment.
+func (m Master) unwell(ctx context.Context) map[string]error {
+	ctx, stop := context.WithTimeout(ctx, answerWithin)
+	defer stop()
+	prober := NewProber(m.before())
+	defer prober.Close()
+	why := map[string]error{}
+	var mu sync.Mutex
+	var all errgroup.Group
+	for _, component := range manifests.Components() {
+		all.Go(func() error {
+			if err := prober.soon(ctx, componentProof(component).Attempt); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				why[component] = err
+			}
+			return nil
+		})
+	}
+	_ = all.Wait()
+	return why
+}
+
+// soon is nil if the proof is given before ctx is over, otherwise the last reason.
+func (p *Prober) soon(ctx context.Context, attempt func(context.Context, *Prober) error) error {
+	for {
+		err := attempt(ctx, p)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(probeEvery):
+		}
+	}
+}
+
+// aliveWithin is how long a kubelet may take that a killed run has started anew.
+const aliveWithin = 10 * time.Second
+
+// runningSoon is running, once who runs the pods answers, or has not in time.
+func runningSoon(ctx context.Context, r host.Runner) (map[string]host.Running, bool) {
+	ctx, stop := context.WithTimeout(ctx, aliveWithin)
+	defer stop()
+	for r.Alive(ctx) != nil && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(probeEvery):
+		}
+	}
+	return running(context.WithoutCancel(ctx), r)
+}

@@ -1,0 +1,69 @@
+package phases
+
+import (
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"tripod.dev/tripod/manifests"
+)
+
+// expect has the kubelet know the images of what is to run, patches included.
+func (m Master) expect(s Site) error {
+	if s.Kubelet == nil || !m.isMaster() {
+		return nil
+	}
+	images, unpulled := map[string]string{}, map[string]bool{}
+	for _, component := range manifests.Components() {
+		c, err := m.wantedContainer(component)
+		if err != nil {
+			return &InputError{err}
+		}
+		images[component], unpulled[component] = c.Image, c.ImagePullPolicy == corev1.PullNever
+	}
+	s.Kubelet.Expect(images, unpulled)
+	return nil
+}
+
+// wantedContainer is the one that is to run of a component.
+func (m Master) wantedContainer(component string) (corev1.Container, error) {
+	var pod *corev1.Pod
+	var err error
+	if m.Living.Back != nil {
+		pod, err = manifests.Decode(m.Living.Back.Components[component].manifest())
+	} else {
+		pod, err = m.wantedPod(component)
+	}
+	if err != nil {
+		return corev1.Container{}, err
+	}
+	return pod.Spec.Containers[0], nil
+}
+
+// changedImages wants the images of what is to run on this machine, those that patches name included.
+func changedImages(m Master) ([]Change, error) {
+	changes, err := missingImages(m)
+	policy := m.Node.Registration.ImagePullPolicy
+	if err != nil || m.Rootless || !m.isMaster() || policy == "Never" || ignored(m, "ImagePull") {
+		return changes, err
+	}
+	for _, component := range manifests.Components() {
+		c, err := m.wantedContainer(component)
+		if err != nil {
+			return nil, err
+		}
+		if c.ImagePullPolicy == corev1.PullNever || slices.Contains(images(m.Config), c.Image) {
+			continue
+		}
+		wanted := pull(c.Image)
+		wanted.do = func(ctx context.Context, s Site) error {
+			if has, err := s.Kubelet.HasImage(ctx, c.Image); has && err == nil {
+				return nil
+			}
+			return s.Kubelet.Pull(ctx, c.Image)
+		}
+		changes = append(changes, wanted)
+	}
+	return changes, nil
+}
