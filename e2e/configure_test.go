@@ -122,9 +122,9 @@ func TestUpgradeLikeKubeadm(t *testing.T) {
 		return
 	}
 	kept := map[string]map[string]string{}
-	for _, program := range []string{"kubeadm", "tripod"} {
+	for program, binary := range map[string]string{"kubeadm": newLab(t).Component(lab.Default, "kubeadm"), "tripod": "tripod"} {
 		n := oldMaster(t, "kubeadm")
-		t.Log(must(t)(n.Run(t.Context(), program, "upgrade", "apply", lab.Default, "--yes", ignored+",CreateJob")))
+		t.Log(must(t)(n.Run(t.Context(), binary, "upgrade", "apply", lab.Default, "--yes", ignored+",CreateJob")))
 		var list struct {
 			Items []struct {
 				Metadata struct{ Name string }
@@ -145,4 +145,19 @@ func TestUpgradeLikeKubeadm(t *testing.T) {
 	if diff := cmp.Diff(kept["kubeadm"], kept["tripod"]); diff != "" {
 		t.Errorf("the cluster's configuration (-kubeadm +tripod)\n%s", diff)
 	}
+}
+
+// A master that tripod has made is upgraded by kubeadm, and changed by tripod afterwards.
+func TestUpgradeByKubeadm(t *testing.T) {
+	if !drill() {
+		return
+	}
+	n := oldMaster(t, "tripod")
+	writeConfigMap(t, n.Kubectl, "kept")
+	t.Log(must(t)(n.Run(t.Context(), newLab(t).Component(lab.Default, "kubeadm"), "upgrade", "apply", lab.Default, "--yes", ignored+",CreateJob")))
+	wantUpgraded(t, n, lab.Default)
+	wantConfigMap(t, n.Kubectl, "kept")
+	t.Log(must(t)(n.Run(t.Context(), "tripod", "apply", ignored)))
+	wantUpgraded(t, n, lab.Default)
+	wantReady(t, n.Kubectl)
 }
