@@ -1,0 +1,238 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tripod.dev/tripod/manifests"
+)
+
+// upgrade plans the components' phases. given are proofs of what is new, or comes back; others are given at once.
+func upgrade(t *testing.T, m Master, given attempts) []Step {
+	t.Helper()
+	proof := func(component string) Proof {
+		p := Proof{Component: component, Attempt: given[component]}
+		if p.Attempt == nil {
+			p.Attempt = healthyAfter(0)
+		}
+		return p
+	}
+	list := slices.DeleteFunc(Only(Upgrade(), "control-plane"), func(p Phase) bool { return strings.HasSuffix(p.Name, "/prove") })
+	for i, p := range list {
+		if p.Proof.Component != "" {
+			list[i].Proof = proof(p.Proof.Component)
+		}
+		if p.Name != "control-plane/stop" {
+			continue
+		}
+		list[i].Want = func(m Master) ([]Change, error) {
+			w := &way{master: m}
+			for _, component := range manifests.Components() {
+				w.plan(component)
+			}
+			for i := range w.takes {
+				w.takes[i].proof = proof(w.takes[i].proof.Component)
+			}
+			return []Change{{Verb: "stop", What: strings.Join(w.names(), ", "), do: w.clear}}, nil
+		}
+	}
+	steps, _, err := Plan(list, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// attempts are proofs by component.
+type attempts = map[string]func(context.Context, *Prober) error
+
+// refusing is a proof that is given as long as the component's manifest does not have the flag.
+func (s stage) refusing(component, flag, reason string) func(context.Context, *Prober) error {
+	return func(context.Context, *Prober) error {
+		f, _, err := s.site.Host.Read(filepath.Join(s.c.Paths.Manifests, component+".yaml"))
+		if err == nil && strings.Contains(string(f.Data), flag) {
+			err = errors.New(reason)
+		}
+		return err
+	}
+}
+
+// manifests are those on disk.
+func (s stage) manifests(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, component := range manifests.Components() {
+		if f, exists, err := s.site.Host.Read(filepath.Join(s.c.Paths.Manifests, component+".yaml")); err != nil {
+			t.Fatal(err)
+		} else if exists {
+			found[component] = string(f.Data)
+		}
+	}
+	return found
+}
+
+// replaced are the components whose manifests are not what they were.
+func (s stage) replaced(t *testing.T, before map[string]string) string {
+	t.Helper()
+	now := s.manifests(t)
+	return strings.Join(slices.DeleteFunc(manifests.Components(), func(component string) bool { return now[component] == before[component] }), " ")
+}
+
+// ofKind are the events of a kind, without the moment.
+func ofKind(told []Event, kind Kind) []string {
+	var lines []string
+	for _, e := range told {
+		if e.Kind == kind {
+			lines = append(lines, e.Phase+": "+e.Text)
+		}
+	}
+	return lines
+}
+
+func TestGoesBack(t *testing.T) {
+	t.Parallel()
+	all := []func(*Master){otherEtcd, otherAPIServer, otherManager, otherScheduler, deaf}
+	for name, tt := range map[string]struct {
+		change   []func(*Master)
+		refuses  string // the component that does not get healthy
+		flag     string // by this in its manifest; what lay there before has it too where it does not come back either
+		back     []string
+		replaced string
+		wentBack bool
+	}{
+		"all of it, who is needed first": {change: all, refuses: "etcd", flag: "snapshot-count=5000",
+			back: []string{"etcd", "apiserver", "controller-manager", "scheduler"}, wentBack: true},
+		"what is proved stays": {change: all, refuses: "kube-apiserver", flag: "--v=4",
+			back: []string{"apiserver", "controller-manager", "scheduler"}, replaced: "etcd", wentBack: true},
+		"the last alone": {change: all, refuses: "kube-scheduler", flag: "--v=4",
+			back: []string{"scheduler"}, replaced: "etcd kube-apiserver kube-controller-manager", wentBack: true},
+		"what only had to make way, too": {change: []func(*Master){otherEtcd, deaf}, refuses: "etcd", flag: "snapshot-count=5000",
+			back: []string{"etcd", "apiserver"}, wentBack: true},
+		"in vain": {change: all, refuses: "etcd", flag: "etcd",
+			back: []string{"apiserver", "controller-manager", "scheduler"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := grown(t, "")
+				before := s.manifests(t)
+				m := s.living(t, tt.change...)
+				attempts := attempts{tt.refuses: s.refusing(tt.refuses, tt.flag, "connection refused")}
+				if strings.HasPrefix(tt.refuses, "kube-apiserver") { // the controller-manager needs it
+					attempts["kube-controller-manager"] = s.refusing(tt.refuses, tt.flag, "no apiserver")
+				}
+				told, err := s.run(t.Context(), t, m, upgrade(t, m, attempts))
+				mentions(t, err, tt.refuses+" is not healthy after 4m0s: connection refused")
+				var back *WentBackError
+				if errors.As(err, &back) != tt.wentBack {
+					t.Errorf("went back: %v", err)
+				}
+				var want []string
+				for _, name := range tt.back {
+					component := map[bool]string{true: name, false: "kube-" + name}[name == "etcd"]
+					want = append(want, "control-plane/"+name+": the earlier "+component+" is back and healthy")
+				}
+				if diff := cmp.Diff(want, ofKind(told, Restored)); diff != "" {
+					t.Error(diff)
+				}
+				if got := s.replaced(t, before); got != tt.replaced {
+					t.Errorf("new are %q, want %q", got, tt.replaced)
+				}
+				if g := s.living(t).newest(); g.Verdict != Refused || !strings.Contains(g.Cause, "connection refused") || len(g.Components) > 0 {
+					t.Errorf("remembered is %v: %s", g, g.Cause)
+				}
+			})
+		})
+	}
+}
+
+// What has taken nothing away has nothing to go back to.
+func TestGoesNotBack(t *testing.T) {
+	t.Parallel()
+	s := grown(t, "")
+	before := s.manifests(t)
+	m := s.living(t, otherScheduler)
+	steps := upgrade(t, m, nil)
+	for i, step := range steps {
+		if step.Phase == "control-plane/stop" {
+			steps[i] = Step{Phase: step.Phase, Changes: []Change{{Verb: "stop", What: "all", do: func(context.Context, Site) error { return errors.New("no quorum") }}}}
+		}
+	}
+	told, err := s.run(t.Context(), t, m, steps)
+	mentions(t, err, "control-plane/stop: stop all: no quorum")
+	var back *WentBackError
+	if errors.As(err, &back) || ofKind(told, Restored) != nil || s.replaced(t, before) != "" {
+		t.Errorf("went back: %v, %v", err, told)
+	}
+	if g := s.living(t).newest(); g.Verdict != Refused || g.Cause != err.Error() {
+		t.Errorf("remembered is %v", g)
+	}
+}
+
+// Ctrl-C in the middle does not leave the master without what was taken away.
+func TestInterruptGoesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := grown(t, "")
+		before := s.manifests(t)
+		m := s.living(t, otherEtcd, deaf)
+		reason := errors.New("interrupt signal received")
+		ctx, interrupt := context.WithCancelCause(t.Context())
+		time.AfterFunc(2*time.Second, func() { interrupt(reason) })
+		begun := time.Now()
+		told, err := s.run(ctx, t, m, upgrade(t, m, attempts{"etcd": s.refusing("etcd", "snapshot-count=5000", "connection refused")}))
+		var back *WentBackError
+		if !errors.Is(err, reason) || !errors.As(err, &back) || time.Since(begun) > time.Minute {
+			t.Errorf("after %s: %v", time.Since(begun), err)
+		}
+		expect(t, []string{"control-plane/etcd: the earlier etcd is back and healthy",
+			"control-plane/apiserver: the earlier kube-apiserver is back and healthy"}, ofKind(told, Restored))
+		if got := s.replaced(t, before); got != "" {
+			t.Errorf("new are %s", got)
+		}
+	})
+}
+
+// A change that gets healthy leaves no way back, and the new files.
+func TestUpgradeReplaces(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := grown(t, "")
+		before := s.manifests(t)
+		m := s.living(t, otherEtcd, deaf)
+		told, err := s.run(t.Context(), t, m, upgrade(t, m, attempts{"etcd": healthyAfter(3 * time.Second)}))
+		if got := s.replaced(t, before); err != nil || ofKind(told, Restored) != nil || got != "etcd" {
+			t.Errorf("new are %s, %v", got, err)
+		}
+		if g := s.living(t).newest(); g.Verdict != UnderWay {
+			t.Errorf("not judged yet, but remembered as %v", g)
+		}
+	})
+}
+
+func TestRetreats(t *testing.T) {
+	t.Parallel()
+	way := func(component, phase string) retreat {
+		return retreat{phase: phase, proof: Proof{Component: component}}
+	}
+	r := &retreats{}
+	r.add(way("kube-scheduler", "stop"), way("kube-apiserver", "stop"))
+	r.add(way("etcd", "stop"), way("kube-apiserver", "later"))
+	var got []string
+	for _, each := range r.inOrder() {
+		got = append(got, each.proof.Component+" "+each.phase)
+	}
+	expect(t, []string{"etcd stop", "kube-apiserver stop", "kube-scheduler stop"}, got)
+	r.drop("kube-apiserver")
+	if r.has("kube-apiserver") || !r.has("etcd") || len(r.inOrder()) != 2 {
+		t.Errorf("left are %v", r.inOrder())
+	}
+}
