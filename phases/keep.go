@@ -144,12 +144,12 @@ func (m Master) writeGenerations(ctx context.Context, h *host.Host, newest Gener
 		return err
 	}
 	changed := []Generation{newest}
-	whole := 0
+	whole := min(1, len(newest.Components)) // one that has failed has no files
 	for _, g := range slices.Backward(m.Generations) {
 		if len(g.Components) == 0 || g.Number == newest.Number {
 			continue
 		}
-		if whole++; whole >= generationsKept {
+		if whole++; whole > generationsKept {
 			g.Components, g.Cluster, g.Kubelet = nil, "", ""
 			changed = append(changed, g)
 		}
