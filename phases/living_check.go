@@ -19,7 +19,7 @@ func mayChange(m Master) ([]string, error) {
 		found = append(found, kubeletService(m)...)
 	}
 	if m.isMaster() {
-		found = slices.Concat(found, runnerAlive(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m), wellBefore(m), mastersReady(m))
+		found = slices.Concat(found, runnerAlive(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m), wellBefore(m), mastersReady(m), irreversible(m))
 	}
 	return m.judge(found)
 }
@@ -114,4 +114,29 @@ func runnerAlive(m Master) []finding {
 		return nil
 	}
 	return []finding{{id: "Kubelet", problem: "whoever runs the static pods here (the kubelet, in a sandbox its agent) does not answer", hint: "start it: systemctl restart kubelet; its log says why it has ended"}}
+}
+
+// irreversible tells what no manifest takes back.
+func irreversible(m Master) []finding {
+	var found []finding
+	say := func(id, problem, hint string) {
+		found = append(found, finding{id: id, harmless: true, problem: problem, hint: hint})
+	}
+	self, _ := m.self()
+	runs, known := m.runs("kube-apiserver")
+	c, err := m.wantedContainer("etcd")
+	if from, to, both := minors(self.Version, c.Image); err == nil && both && from != to {
+		say("EtcdMinor", fmt.Sprintf("etcd %s becomes %s: its data are stored in another way then, which no rollback takes back", from, to), "the snapshot that is taken before does: etcdutl snapshot restore")
+	}
+	if known && runs.Minor != m.Version.Minor && !m.Living.Kept {
+		say("MinorVersion", fmt.Sprintf("%s and %s may store objects in versions that the other does not know: after a rollback those are not seen", runs.Tag(), m.Version.Tag()), "the snapshot that is taken before has none of them")
+	}
+	return found
+}
+
+// minors are the minor versions of a release and of an image.
+func minors(release, image string) (from, to string, both bool) {
+	f, err := config.ParseVersion(release)
+	t, ok := imageVersion(image)
+	return fmt.Sprintf("%d.%d", f.Major, f.Minor), fmt.Sprintf("%d.%d", t.Major, t.Minor), err == nil && ok
 }

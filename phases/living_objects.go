@@ -54,7 +54,8 @@ func changedAddon(name string, objects func(Master) ([]*unstructured.Unstructure
 		if _, there := m.Objects[objectKey(cluster.ConfigMap("kube-system", name))]; !there && m.Objects != nil {
 			return nil, err
 		}
-		return slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool { return o.GetKind() == "ConfigMap" && m.Objects != nil }), err
+		given := name == "kube-proxy" && m.KubeProxy != nil
+		return slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool { return o.GetKind() == "ConfigMap" && m.Objects != nil && !given }), err
 	}
 }
 
