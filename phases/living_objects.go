@@ -55,7 +55,9 @@ func changedAddon(name string, objects func(Master) ([]*unstructured.Unstructure
 			return nil, err
 		}
 		given := name == "kube-proxy" && m.KubeProxy != nil
-		return slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool { return o.GetKind() == "ConfigMap" && m.Objects != nil && !given }), err
+		return slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool {
+			return o.GetKind() == "ConfigMap" && m.Objects != nil && !given
+		}), err
 	}
 }
 
