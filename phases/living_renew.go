@@ -52,7 +52,8 @@ func (m Master) renewing(disk DiskPKI, renew func(string) bool) DiskPKI {
 	for _, r := range pkiRequests(m.Config) {
 		path := issuedAt(m.Config, r.Name)
 		now, there := m.Files[path]
-		renewed := m.goesOn() && old[path] != string(now.Data)
+		was, kept := old[path] // administrators' kubeconfigs are of no component: who goes on renews them once more
+		renewed := m.goesOn() && kept && was != string(now.Data)
 		if !there || r.Issuer == "" || disk.Pairs[r.Issuer][1] == nil || !renew(r.Name) || renewed {
 			continue
 		}
