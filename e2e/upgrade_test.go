@@ -195,7 +195,7 @@ func wantAnswered(t *testing.T, calls *lab.Caller) {
 	t.Logf("%d calls answered, %d of them at the second try, the slowest after %s", record.Answered, record.Retried, record.Slowest)
 	elections := 0
 	for _, why := range record.Failed {
-		if strings.Contains(why, "raft proposal dropped") || strings.Contains(why, "etcdserver: leader changed") {
+		if strings.Contains(why, "raft proposal dropped") || strings.Contains(why, "etcdserver: leader changed") || strings.Contains(why, "possibly due to previous leader failure") {
 			elections++
 			t.Log("met an election: ", why)
 			continue
