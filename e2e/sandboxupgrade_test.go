@@ -17,6 +17,9 @@ import (
 // A sandbox is upgraded one master after the other, and nobody who calls it through its balancer notices.
 func TestSandboxUpgrade(t *testing.T) {
 	for _, masters := range []int{1, 3} {
+		if masters == 1 && !drill() {
+			continue
+		}
 		t.Run(fmt.Sprint(masters), func(t *testing.T) {
 			l := newLab(t)
 			s := upOld(t, l, masters)

@@ -30,6 +30,47 @@ func TestUpgradeCorrupt(t *testing.T) {
 	wantSandboxOf(t, l, s, 3, lab.PreviousMinor)
 }
 
+// An etcd whose data have gone wrong after they were compared fails its own check when it starts. What ran before, which does
+// not check, comes back, and the cause is named: whoever has looked can then take the member out.
+func TestUpgradeCorruptLate(t *testing.T) {
+	if !drill() {
+		return
+	}
+	m := newMasters(t, "tripod")
+	for number := range byte(2) {
+		m.join(t, "tripod", m.machine(t, 2+number))
+	}
+	n, marker := m.nodes[2], strings.Repeat("intact", 20)
+	writeConfigMap(t, n.Kubectl, marker)
+	checked := func(check string) []string {
+		document := "{apiVersion: kubeadm.k8s.io/v1beta4, kind: ClusterConfiguration, etcd: {local: {extraArgs: [{name: feature-gates, value: InitialCorruptCheck=" + check + "}]}}}"
+		if err := os.WriteFile(n.Path("/var/cluster.yaml"), []byte(document), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return []string{"apply", "-f", "/var/cluster.yaml", "--yes", ignored}
+	}
+	t.Log(must(t)(n.Run(t.Context(), "tripod", checked("false")...)))
+	was := must(t)(n.Run(t.Context(), "cat", "/etc/kubernetes/manifests/etcd.yaml"))
+
+	killed := n.Command(t.Context(), "tripod-killpoint", checked("true")...)
+	killed.Env = append(killed.Env, "TRIPOD_KILL_AT=changed in control-plane/stop")
+	if out, err := output(killed); exitCode(err) != -1 {
+		t.Fatalf("tripod was not killed: %v\n%s", err, out)
+	}
+	tamper(t, n.Path("/var/lib/etcd/member/snap/db"), marker)
+	out, err := n.Run(t.Context(), "tripod", checked("true")...)
+	t.Log(out)
+	if code := exitCode(err); code != notHealthy {
+		t.Errorf("exit code %d, want %d", code, notHealthy)
+	}
+	wantSays(t, out, "found data inconsistency with peers", "restored: the earlier etcd is back and healthy")
+	if now := must(t)(n.Run(t.Context(), "cat", "/etc/kubernetes/manifests/etcd.yaml")); now != was {
+		t.Errorf("etcd is not what it was:\n%s", now)
+	}
+	wantReady(t, n.Kubectl)
+	m.wantNothingLost(t)
+}
+
 // tamper changes a text wherever it is in a database. The process that has it open sees that.
 func tamper(t *testing.T, path, text string) {
 	t.Helper()

@@ -150,7 +150,7 @@ func (m Master) writeGenerations(ctx context.Context, h *host.Host, newest Gener
 			continue
 		}
 		if whole++; whole > generationsKept {
-			g.Components, g.Cluster, g.Kubelet = nil, "", ""
+			g.Components, g.Patches, g.Cluster, g.Kubelet = nil, nil, "", ""
 			changed = append(changed, g)
 		}
 	}

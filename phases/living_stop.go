@@ -112,7 +112,7 @@ func (w *way) clear(ctx context.Context, s Site) error {
 		return err
 	}
 	if w.stops("etcd") {
-		s.tell("etcd hands over what it leads")
+		s.tell("another member of etcd leads")
 		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func TestMakeWayClears(t *testing.T) {
 	if err := changes[0].Do(t.Context(), site); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, []string{"what needs the apiserver leaves it", "etcd hands over what it leads", "etcd ends"}, told)
+	expect(t, []string{"what needs the apiserver leaves it", "another member of etcd leads", "etcd ends"}, told)
 	left, err := filepath.Glob(filepath.Join(s.c.Paths.Manifests, "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
