@@ -47,7 +47,9 @@ type part struct {
 func (c *checks) parts(drill bool) []part {
 	if drill {
 		return []part{
-			{"e2e", func() { c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet", "-timeout=3h") }},
+			{"e2e", func() {
+				c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet", "-timeout=3h")
+			}},
 			{"kind", c.kind},
 		}
 	}
