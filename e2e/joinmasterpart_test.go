@@ -94,7 +94,7 @@ func (m *masters) loseMajority(t *testing.T, dark, empty *lab.Node) {
 	if err := dark.PowerOn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a majority", func(ctx context.Context) error { return errors.Join(serves(ctx, first), serves(ctx, dark)) })
+	until(t, "a majority", func(ctx context.Context) error { return errors.Join(answers(ctx, first), answers(ctx, dark)) })
 	if diff := cmp.Diff(before, memberList(t, first)); diff != "" {
 		t.Errorf("members changed (-before +after):\n%s", diff)
 	}

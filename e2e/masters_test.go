@@ -114,7 +114,11 @@ func (m *masters) join(t *testing.T, program string, n *lab.Node, args ...string
 	t.Helper()
 	began := time.Now()
 	out := must(t)(n.Run(t.Context(), program, slices.Concat(m.command, args)...))
-	t.Logf("%s join of %s took %s", program, n.Name, time.Since(began).Round(time.Millisecond))
+	took := time.Since(began)
+	t.Logf("%s join of %s took %s", program, n.Name, took.Round(time.Millisecond))
+	if took > time.Minute {
+		t.Log(out)
+	}
 	m.joined(t, n)
 	return out
 }

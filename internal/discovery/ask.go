@@ -59,24 +59,26 @@ func (i *inquiry) info(ctx context.Context, c *http.Client) (map[string]string, 
 		return object.Data, nil
 	}
 	reason := fmt.Errorf("%s has no cluster-info for everybody to read (%d %s)", i.Endpoint, status, http.StatusText(status))
-	if status < http.StatusInternalServerError && i.overdue() {
+	reason = i.unwell(ctx, reason)
+	if status < http.StatusInternalServerError && i.mute.IsZero() && i.overdue() {
 		return nil, &Error{Unsigned, fmt.Errorf("%w\nhint: on a master, tripod init phase bootstrap-token makes it", reason)}
-	}
-	if status >= http.StatusInternalServerError {
-		return nil, i.unwell(ctx, reason)
 	}
 	return nil, reason
 }
 
-// unwell looks at what is behind an answer that does not come: an apiserver whose etcd has lost its quorum says so, and
-// can't say anything else. Any other reason stays what it is.
+// unwell looks at what is behind an answer that does not come, or is of no use: an apiserver whose etcd has lost its
+// quorum says so, and nothing else that it says can be relied on: when it was started since, it knows of no roles and
+// forbids everything. Any other reason stays what it is.
 func (i *inquiry) unwell(ctx context.Context, reason error) error {
 	var certain *Error
 	if errors.As(reason, &certain) || ctx.Err() != nil {
 		return reason
 	}
-	status, body, err := i.get(ctx, i.blind(), i.server()+"/readyz?verbose", "")
-	if err != nil || status == http.StatusOK || !bytes.Contains(body, []byte("[-]etcd failed")) {
+	status, body, err := i.get(ctx, i.blind(), i.server()+"/readyz?verbose&exclude=etcd-readiness", "") // either check takes 2 s to fail
+	if err != nil {
+		return reason // an apiserver that has no etcd for long is started again, so that this says nothing of its etcd
+	}
+	if status == http.StatusOK || !bytes.Contains(body, []byte("[-]etcd failed")) {
 		i.mute = time.Time{}
 		return reason
 	}

@@ -110,6 +110,33 @@ func TestStarting(t *testing.T) {
 	}
 }
 
+// An apiserver without its etcd is started again and again by its kubelet. That it is away in between is no sign of a
+// quorum, and that it then forbids everything none of a cluster-info that is missing.
+func TestNoQuorum(t *testing.T) {
+	t.Parallel()
+	for name, status := range map[string]int{"old": http.StatusInternalServerError, "started again": http.StatusForbidden} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked int
+			_, source := fake(t, func(w http.ResponseWriter, r *http.Request) {
+				switch asked++; {
+				case asked%4 == 0:
+					panic(http.ErrAbortHandler)
+				case r.URL.Path == "/readyz":
+					w.WriteHeader(http.StatusInternalServerError)
+					_, _ = io.WriteString(w, "[+]ping ok\n[-]etcd failed: reason withheld\n")
+				default:
+					w.WriteHeader(status)
+				}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 2*etcdPatience)
+			defer cancel()
+			_, err := Discover(ctx, source, nil)
+			checkKind(t, err, NoEtcd)
+		})
+	}
+}
+
 // balancer has one backend of three that is up: two of three connections come to nothing.
 type balancer struct {
 	net.Listener
