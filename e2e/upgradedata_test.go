@@ -49,6 +49,7 @@ func TestUpgradeCorruptLate(t *testing.T) {
 		}
 		return []string{"apply", "-f", "/var/cluster.yaml", "--yes", ignored}
 	}
+	m.quorum.Leave(n) // its own etcd is taken away
 	t.Log(must(t)(n.Run(t.Context(), "tripod", checked("false")...)))
 	was := must(t)(n.Run(t.Context(), "cat", "/etc/kubernetes/manifests/etcd.yaml"))
 

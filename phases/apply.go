@@ -42,6 +42,7 @@ func Apply(ctx context.Context, a Application, steps []Step) error {
 	a.Tell = inTurn(a.Tell)
 	a.api = sync.OnceValues(a.Master.client)
 	a.verb, a.back, a.turn = a.Verb, &retreats{}, &turn{}
+	a.back.add(a.Master.halfway()...)
 	defer a.turn.end()
 	for len(steps) > 0 {
 		next := cutAt(steps)

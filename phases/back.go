@@ -75,6 +75,24 @@ func (s Step) retreats() []retreat {
 	return []retreat{own}
 }
 
+// halfway are the ways back of what a killed run has replaced or taken away, where it is not healthy: to what ran before that
+// run, not to what it has left on disk. What is healthy by now counts as proved.
+func (m Master) halfway() []retreat {
+	known, _ := m.settled()
+	if m.Living == nil || m.newest().Verdict != UnderWay || m.Living.Back != nil && m.Living.Back.Number == known.Number {
+		return nil
+	}
+	var ways []retreat
+	for _, component := range manifests.Components() {
+		was, kept := known.Components[component]
+		now, _ := m.revision(component)
+		if kept && now.Revision != was.Revision && m.Living.Unwell[component] != nil {
+			ways = append(ways, retreat{phase: componentPhase(component), proof: componentProof(component), old: was.host()})
+		}
+	}
+	return ways
+}
+
 // WentBackError is a change that has failed, after which what ran before runs again and is proved healthy.
 type WentBackError struct{ Err error }
 

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path/filepath"
@@ -151,6 +152,55 @@ func TestGoesBack(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Who goes on with what a killed run has begun goes back to what ran before that one.
+func TestHalfway(t *testing.T) {
+	t.Parallel()
+	s := grown(t, "")
+	ill := func(components ...string) func(*Master) {
+		return func(m *Master) {
+			for _, component := range components {
+				m.Living.Unwell[component] = errors.New("no answer")
+			}
+		}
+	}
+	taken := func(component string) func(*Master) {
+		return func(m *Master) { delete(m.Files, manifestPath(*m, component)) }
+	}
+	remade := func(m *Master) {
+		f := m.Files[manifestPath(*m, "etcd")]
+		f.Data = bytes.ReplaceAll(f.Data, []byte(manifests.RevisionOf(f.Data)), []byte("another"))
+		m.Files[manifestPath(*m, "etcd")] = f
+	}
+	back := func(to int) func(*Master) { return func(m *Master) { m.Living.Back = &Generation{Number: to} } }
+	killed := begun("upgrade apply", "v1.36.3")
+	for name, tt := range map[string]struct {
+		change []func(*Master)
+		want   []string
+	}{
+		"nothing was begun":      {[]func(*Master){known(Healthy), taken("etcd"), ill("etcd")}, nil},
+		"nothing was touched":    {[]func(*Master){known(Healthy), killed, ill("etcd")}, nil},
+		"taken away":             {[]func(*Master){known(Healthy), killed, taken("etcd"), taken("kube-apiserver"), ill("etcd", "kube-apiserver", "kube-scheduler")}, []string{"etcd", "kube-apiserver"}},
+		"new, and not healthy":   {[]func(*Master){known(Healthy), killed, remade, ill("etcd")}, []string{"etcd"}},
+		"new, and healthy":       {[]func(*Master){known(Healthy), killed, remade}, nil},
+		"it is where one goes":   {[]func(*Master){known(Healthy), killed, taken("etcd"), ill("etcd"), back(1)}, nil},
+		"one goes further":       {[]func(*Master){known(Healthy), known(Healthy), killed, taken("etcd"), ill("etcd"), back(1)}, []string{"etcd"}},
+		"nothing is known of it": {[]func(*Master){killed, taken("etcd"), ill("etcd")}, nil},
+	} {
+		m := s.living(t, tt.change...)
+		before, _ := s.living(t).revision("etcd")
+		var got []string
+		for _, way := range m.halfway() {
+			got = append(got, way.proof.Component)
+			if way.phase == "control-plane/etcd" && !cmp.Equal(way.old, before.host()) {
+				t.Errorf("%s: the earlier etcd is %v", name, way.old)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ type way struct {
 
 // plan notes the component if its pod has to end. What is wrong with it its own phase tells.
 func (w *way) plan(component string) {
-	m, phase := w.master, "control-plane/"+strings.TrimPrefix(component, "kube-")
+	m, phase := w.master, componentPhase(component)
 	changes, err := changed(component)(m)
 	if err != nil || skipped(m, phase) {
 		return
@@ -49,6 +49,11 @@ func (w *way) plan(component string) {
 		w.staged = append(w.staged, c.Files...)
 	}
 	w.takes = append(w.takes, retreat{phase: phase, proof: componentProof(component), old: m.earlierFiles(component)})
+}
+
+// componentPhase is the phase in which a component comes back.
+func componentPhase(component string) string {
+	return "control-plane/" + strings.TrimPrefix(component, "kube-")
 }
 
 func skipped(m Master, phase string) bool {
