@@ -30,10 +30,7 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 		return f, err
 	}
 	f.Journaled, f.entries = len(entries) > 0, len(entries)
-	if f.Membership, err = readMembership(s.Host, c); err != nil {
-		return f, err
-	}
-	if f.Generations, err = ReadGenerations(s.Host, c); err != nil {
+	if err := f.recall(s.Host, c); err != nil {
 		return f, err
 	}
 	if err := f.read(s.Host, c); err != nil {
@@ -72,6 +69,15 @@ func running(ctx context.Context, r host.Runner) (map[string]host.Running, bool)
 		}
 	}
 	return now, alive
+}
+
+// recall reads what tripod has kept of this master.
+func (f *Facts) recall(h *host.Host, c config.Config) (err error) {
+	if f.Membership, err = readMembership(h, c); err != nil {
+		return err
+	}
+	f.Generations, err = ReadGenerations(h, c)
+	return err
 }
 
 // read reads every file that a plan may write, and those that the configuration names.

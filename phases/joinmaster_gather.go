@@ -50,11 +50,7 @@ func gatherMaster(ctx context.Context, s Site, c config.Config, tell func(string
 
 // readLocal reads what is on this machine, and draws what is missing.
 func (m *Master) readLocal(ctx context.Context, s Site, uploaded *unstructured.Unstructured) error {
-	var err error
-	if m.Membership, err = readMembership(s.Host, m.Config); err != nil {
-		return err
-	}
-	if m.Generations, err = ReadGenerations(s.Host, m.Config); err != nil {
+	if err := m.recall(s.Host, m.Config); err != nil {
 		return err
 	}
 	if err := m.read(s.Host, m.Config); err != nil {

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -131,7 +132,11 @@ func (m Master) changedManifest(component string) ([]Change, error) {
 
 func (m Master) wantedPod(component string) (*corev1.Pod, error) {
 	if m.Living.Kept {
-		return manifests.Decode(m.earlierManifest(component))
+		earlier := m.earlierManifest(component)
+		if len(earlier) == 0 {
+			return nil, fmt.Errorf("there is no %s, nor is it known what it was\nhint: tripod apply makes it by the cluster's configuration", manifestPath(m, component))
+		}
+		return manifests.Decode(earlier)
 	}
 	pods := map[string]func(Master) (*corev1.Pod, error){
 		"etcd": etcdPod, "kube-apiserver": apiserverPod, "kube-controller-manager": controllerManagerPod, "kube-scheduler": schedulerPod,

@@ -81,11 +81,7 @@ func (m *Master) readHistory(h *host.Host) error {
 		return err
 	}
 	m.Journaled, m.entries = len(entries) > 0, len(entries)
-	if m.Membership, err = readMembership(h, m.Config); err != nil {
-		return err
-	}
-	m.Generations, err = ReadGenerations(h, m.Config)
-	return err
+	return m.recall(h, m.Config)
 }
 
 // here is what this machine is, by its manifests and the kubelet's certificate.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,6 +34,32 @@ func renewedNames(renew func(string) bool, all []string) string {
 	names := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !renew(name) })
 	slices.Sort(names)
 	return strings.Join(names, " ")
+}
+
+// A master that tripod has not made has its manifests kept on the way, by which they come back.
+func TestRenewUnknown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := grown(t, "")
+		before := s.manifests(t)
+		m := s.living(t, deaf, func(m *Master) { m.Living.Kept = true })
+		disk, err := diskPKI(s.site.Host, m.Config, m.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.PKI, err = gatherPKI(m.Config, m.renewing(disk, Renewing("etcd-server")), m.Now); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.run(t.Context(), t, m, upgrade(t, m, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.replaced(t, before); got != "etcd" {
+			t.Errorf("new are %q, want etcd", got)
+		}
+		m.Files, m.Manifests, m.Generations = nil, nil, nil
+		_, err = changed("kube-scheduler")(m)
+		mentions(t, err, "kube-scheduler.yaml, nor is it known what it was")
+	})
 }
 
 func TestRenewingOnDisk(t *testing.T) {

@@ -81,7 +81,7 @@ func (w *waiter) anew(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if m.Membership, err = readMembership(w.Host, m.Config); err != nil {
+	if err := m.recall(w.Host, m.Config); err != nil {
 		return err
 	}
 	if err := m.read(w.Host, m.Config); err != nil {

@@ -3,6 +3,7 @@ package phases
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -74,13 +75,17 @@ func (p *Prober) Close() {
 }
 
 // attempt asks once. When the time for the whole wait runs out in the middle of it, the reason that counts is
-// the one before.
+// the one before. A certificate that has expired does not get better.
 func (p *Prober) attempt(ctx context.Context, component string, ask func() error) error {
 	err := ask()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && ctx.Err() != nil && p.last[component] != nil {
 		return p.last[component]
+	}
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotAfter.Before(time.Now()) {
+		err = final{err}
 	}
 	p.last[component] = err
 	return err

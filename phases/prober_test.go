@@ -3,7 +3,9 @@ package phases
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -130,6 +132,30 @@ func TestLastReasonIsKept(t *testing.T) {
 	}
 	if err := p.attempt(ctx, "kube-scheduler", func() error { return ctx.Err() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("another component's reason was taken: %v", err)
+	}
+}
+
+// A certificate that has expired is not waited for; one that is not valid yet, and whatever else is wrong, is.
+func TestExpiredIsFinal(t *testing.T) {
+	t.Parallel()
+	p := NewProber(provable(t))
+	verify := func(reason x509.InvalidReason, notAfter time.Duration) error {
+		return x509.CertificateInvalidError{Cert: &x509.Certificate{NotAfter: time.Now().Add(notAfter)}, Reason: reason}
+	}
+	for name, tt := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"expired":            {verify(x509.Expired, -time.Second), true},
+		"not valid yet":      {verify(x509.Expired, time.Hour), false},
+		"of another purpose": {verify(x509.IncompatibleUsage, -time.Second), false},
+		"no answer":          {errors.New("connection refused"), false},
+	} {
+		err := p.attempt(t.Context(), "etcd", func() error { return fmt.Errorf("asking: %w", tt.err) })
+		var certain final
+		if errors.As(err, &certain) != tt.want {
+			t.Errorf("%s: final is %v, want %v", name, !tt.want, tt.want)
+		}
 	}
 }
 
