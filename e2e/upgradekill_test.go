@@ -25,6 +25,10 @@ func TestKillUpgrade(t *testing.T) {
 	n := oldMaster(t, "tripod")
 	writeConfigMap(t, n.Kubectl, "kept")
 	list := filepath.Join(t.TempDir(), "boundaries")
+	if drill() { // what is found the first time is known from the second on: one boundary less
+		must(t)(output(upgradeCommand(t.Context(), n)))
+		wentBack(t, n, generations(t, n)[1].Revisions)
+	}
 	must(t)(output(upgradeCommand(t.Context(), n, "TRIPOD_KILL_LIST="+list)))
 	all := boundaries(t, list)
 	t.Logf("%d boundaries", len(all))

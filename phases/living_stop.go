@@ -117,7 +117,9 @@ func (w *way) clear(ctx context.Context, s Site) error {
 		return err
 	}
 	if w.stops("etcd") {
-		s.tell("another member of etcd leads")
+		if !m.alone() {
+			s.tell("another member of etcd leads")
+		}
 		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
 			return err
 		}
