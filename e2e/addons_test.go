@@ -9,6 +9,7 @@ import (
 
 // The addons are there when init returns, init again leaves them alone, and an edited Corefile stays.
 func TestAddons(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, lab.Machine{})
 	initMaster(t, n)
 	before := addonVersions(t, n)

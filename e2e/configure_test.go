@@ -16,6 +16,7 @@ import (
 
 // Flags, volumes and patches of a living master change by tripod apply, and are kept; what is wrong changes nothing.
 func TestApplyConfiguration(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, lab.Machine{})
 	initMaster(t, n)
 	write := func(path, text string) {
@@ -88,6 +89,7 @@ func wantFlags(t *testing.T, n *lab.Node, flags map[string]string) {
 
 // A master that is down because its certificates have expired is brought back by their renewal, whoever has made it.
 func TestRenewExpired(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"tripod", "kubeadm"} {
 		if program == "kubeadm" && !drill() {
 			continue
@@ -118,6 +120,7 @@ func TestRenewExpired(t *testing.T) {
 
 // The cluster is left as kubeadm would leave it.
 func TestUpgradeLikeKubeadm(t *testing.T) {
+	t.Parallel()
 	if !drill() {
 		return
 	}
@@ -149,6 +152,7 @@ func TestUpgradeLikeKubeadm(t *testing.T) {
 
 // A master that tripod has made is upgraded by kubeadm, and changed by tripod afterwards.
 func TestUpgradeByKubeadm(t *testing.T) {
+	t.Parallel()
 	if !drill() {
 		return
 	}

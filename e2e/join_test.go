@@ -18,6 +18,7 @@ import (
 
 // Workers join masters, whichever of the two programs brought either up.
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ master, worker string }{{"tripod", "tripod"}, {"tripod", "kubeadm"}, {"kubeadm", "tripod"}} {
 		t.Run(tt.worker+" joins "+tt.master, func(t *testing.T) {
 			network := newNetwork(t)

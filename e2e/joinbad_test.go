@@ -64,6 +64,7 @@ func badJoins() []badJoin {
 
 // A join that can not work says why, soon, writes nothing, and works once the cause is gone.
 func TestJoinCauses(t *testing.T) {
+	t.Parallel()
 	network := newNetwork(t)
 	master := newMaster(t, network, "tripod")
 	good := newJoin(t, master)

@@ -39,6 +39,7 @@ func (c *crowd) worker(t *testing.T) *lab.Node {
 
 // tripod join can be killed at any boundary between its steps, and at any moment, and run again joins.
 func TestKillJoin(t *testing.T) {
+	t.Parallel()
 	c := newCrowd(t)
 	var all []string
 	t.Run("undisturbed", func(t *testing.T) { all = c.boundaries(t) })

@@ -14,6 +14,7 @@ import (
 // Masters join masters, whichever of the two programs brought either up, with the key of the uploaded certificates or
 // with files that were copied.
 func TestJoinMaster(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, first string
 		joins       []joinMaster

@@ -50,6 +50,7 @@ func badMasters() []badMaster {
 // A join of a master that can not work says why, changes nothing on the machine or in the cluster, and works once the
 // cause is gone. Since nothing is changed, one machine is enough for all of them.
 func TestJoinMasterRefused(t *testing.T) {
+	t.Parallel()
 	m := newMasters(t, "tripod")
 	n := m.machine(t, 2)
 	for _, bad := range badMasters() {

@@ -23,6 +23,7 @@ var killedQuick = [...]string{"member added", "changed in etcd-join/promote"}
 // tripod join --control-plane can be killed at any boundary between its steps and at any moment, and what it has started
 // can; run again it joins. The masters that run never lose their quorum, and no acknowledged key is lost.
 func TestKillJoinMaster(t *testing.T) {
+	t.Parallel()
 	m := newMasters(t, "tripod")
 	second := m.machine(t, 2)
 	list := filepath.Join(t.TempDir(), "boundaries")

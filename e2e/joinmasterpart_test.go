@@ -17,6 +17,7 @@ import (
 //
 // Nor does a dead voter, or one that has lost its data, while a majority lives.
 func TestPartition(t *testing.T) {
+	t.Parallel()
 	if drill() {
 		t.Run("forgetful voter", forgetfulVoter)
 	}

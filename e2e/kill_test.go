@@ -21,6 +21,7 @@ func drill() bool { return os.Getenv("TRIPOD_DRILL") != "" }
 
 // tripod init can be killed at any boundary between its steps, and run again finishes the job.
 func TestKillAtBoundary(t *testing.T) {
+	t.Parallel()
 	var all []string
 	t.Run("undisturbed", func(t *testing.T) { all = listBoundaries(t) })
 	if len(all) == 0 {
@@ -87,6 +88,7 @@ func initCommand(t *testing.T, n *lab.Node, env string) *exec.Cmd {
 
 // tripod init can be killed at any moment, and run again finishes the job.
 func TestKillAtRandom(t *testing.T) {
+	t.Parallel()
 	const longest = 8 * time.Second // about what init takes
 	rounds := 3
 	if drill() {

@@ -14,6 +14,7 @@ import (
 
 // What tripod init makes of a machine with a kubelet and containerd.
 func TestKubelet(t *testing.T) {
+	t.Parallel()
 	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			n := newNode(t, lab.Machine{Version: version})
@@ -107,6 +108,7 @@ func pidOnNode(ctx context.Context, n *lab.Node, component string) (string, erro
 
 // init on a healthy master changes nothing, and says so quickly.
 func TestInitAgain(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, lab.Machine{})
 	initMaster(t, n)
 	before, processes := snapshot(t, n), pids(t, n)

@@ -21,6 +21,7 @@ import (
 // All leaf certificates and kubeconfigs of three masters are renewed, and what runs serves and shows the new ones; a name
 // that the cluster is told of is served by all.
 func TestRenewMasters(t *testing.T) {
+	t.Parallel()
 	m := newMasters(t, "tripod")
 	for number := range byte(2) {
 		m.join(t, "tripod", m.machine(t, 2+number))

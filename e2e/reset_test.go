@@ -15,6 +15,7 @@ import (
 
 // A first master that is reset is as it was before, and init works on it again, whoever made it before.
 func TestReset(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"tripod", "kubeadm"} {
 		if program == "kubeadm" && !drill() {
 			continue
@@ -45,6 +46,7 @@ func TestReset(t *testing.T) {
 
 // A worker that is reset is told whose Node stays, and can join again.
 func TestResetWorker(t *testing.T) {
+	t.Parallel()
 	c := newCrowd(t)
 	worker := c.worker(t)
 	for range 2 {

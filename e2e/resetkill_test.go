@@ -13,6 +13,7 @@ import (
 
 // tripod reset can be killed at any boundary between its steps, and run again finishes the job; init works then.
 func TestKillReset(t *testing.T) {
+	t.Parallel()
 	n, list := newNode(t, lab.Machine{}), filepath.Join(t.TempDir(), "boundaries")
 	initMaster(t, n)
 	must(t)(output(resetCommand(t, n, "TRIPOD_KILL_LIST="+list)))
@@ -33,6 +34,7 @@ func TestKillReset(t *testing.T) {
 // A join of a master that was killed is taken back by a reset, as far as it had come. That reset can be killed, too,
 // whether the others have removed the member by then or not.
 func TestKillResetMaster(t *testing.T) {
+	t.Parallel()
 	m := newMasters(t, "tripod")
 	n, joins, resets := m.machine(t, 2), filepath.Join(t.TempDir(), "joins"), filepath.Join(t.TempDir(), "resets")
 	must(t)(output(m.killable(t.Context(), n, "TRIPOD_KILL_LIST="+joins)))

@@ -15,6 +15,7 @@ import (
 // A master that is reset is a member no more, whoever leads; the others never notice, and it can join again. Where they
 // would lose their quorum by it, nothing is changed until the dead one is removed.
 func TestResetMaster(t *testing.T) {
+	t.Parallel()
 	m := newMasters(t, "tripod")
 	for number := range byte(2) {
 		m.join(t, "tripod", m.machine(t, 2+number))

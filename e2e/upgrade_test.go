@@ -16,6 +16,7 @@ import (
 
 // A single master of the earlier minor version is upgraded, whoever has made it.
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"tripod", "kubeadm"} {
 		t.Run("made by "+program, func(t *testing.T) {
 			n := oldMaster(t, program)

@@ -13,6 +13,7 @@ import (
 
 // An upgrade that can not succeed goes back by itself: what ran before runs again, proved, and the cause is named.
 func TestUpgradeBroken(t *testing.T) {
+	t.Parallel()
 	n := oldMaster(t, "tripod")
 	for _, b := range []brokenUpgrade{
 		{

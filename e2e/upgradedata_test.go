@@ -33,6 +33,7 @@ func TestUpgradeCorrupt(t *testing.T) {
 // An etcd whose data have gone wrong after they were compared fails its own check when it starts. What ran before, which does
 // not check, comes back, and the cause is named: whoever has looked can then take the member out.
 func TestUpgradeCorruptLate(t *testing.T) {
+	t.Parallel()
 	if !drill() {
 		return
 	}
@@ -103,6 +104,7 @@ func tamper(t *testing.T, path, text string) {
 
 // A disk that gets full is found out before anything is stopped.
 func TestUpgradeFullDisk(t *testing.T) {
+	t.Parallel()
 	n := oldMaster(t, "tripod")
 	must(t)(n.Run(t.Context(), "sh", "-c", `set -e; cp -a /etc/kubernetes /var/kubernetes; mount -t tmpfs -o size=1m tmpfs /etc/kubernetes
 		cp -a /var/kubernetes/. /etc/kubernetes/; dd if=/dev/zero of=/etc/kubernetes/full bs=4k 2>/dev/null || true`))

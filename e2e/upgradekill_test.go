@@ -22,6 +22,7 @@ var upgradeKilledQuick = [...]string{"changed in control-plane/stop", "done cont
 // tripod upgrade can be killed at any boundary between its steps and at any moment: run again it ends with the new version,
 // or, told to go back, with the old one. History tells.
 func TestKillUpgrade(t *testing.T) {
+	t.Parallel()
 	n := oldMaster(t, "tripod")
 	writeConfigMap(t, n.Kubectl, "kept")
 	list := filepath.Join(t.TempDir(), "boundaries")

@@ -77,12 +77,12 @@ func (c *checks) count(e event, outputs map[string]*strings.Builder) {
 // end counts a test, or a package that failed outside its tests.
 func (c *checks) end(e event, said string) {
 	switch {
-	case e.Action == "fail" && e.Test == "" && c.failedIn == e.Package:
+	case e.Action == "fail" && e.Test == "" && c.failedIn[e.Package]:
 		// Its failed tests have been counted.
 	case e.Action == "fail":
 		fmt.Print(said)
 		c.fail(e.id(), complaints(said)...)
-		c.failedIn = e.Package
+		c.failedIn[e.Package] = true
 	case e.Test == "":
 	case e.Action == "skip":
 		c.skip(e.id(), reason(said))

@@ -8,7 +8,7 @@ import (
 
 func TestCount(t *testing.T) {
 	t.Parallel()
-	c := &checks{}
+	c := &checks{failedIn: map[string]bool{}}
 	outputs := map[string]*strings.Builder{}
 	for _, e := range []event{
 		{Action: "output", Package: "a/b", Test: "TestSkipped", Output: "    x_test.go:7: it takes root\n"},

@@ -15,7 +15,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	only := flag.String("only", "", "run one of: lint unit e2e kind")
+	only := flag.String("only", "", "run one of: lint unit e2e")
 	drill := flag.Bool("drill", false, "run the long tests instead")
 	flag.Parse()
 	l, err := lab.Find()
@@ -25,7 +25,7 @@ func main() {
 	if *drill {
 		os.Setenv("TRIPOD_DRILL", "1")
 	}
-	c := &checks{root: l.Root}
+	c := &checks{root: l.Root, failedIn: map[string]bool{}}
 	for _, part := range c.parts(*drill) {
 		if *only == "" || *only == part.name {
 			part.run()
@@ -48,16 +48,14 @@ func (c *checks) parts(drill bool) []part {
 	if drill {
 		return []part{
 			{"e2e", func() {
-				c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet", "-timeout=3h")
+				c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet|Kind", "-timeout=3h")
 			}},
-			{"kind", c.kind},
 		}
 	}
 	return []part{
 		{"lint", c.lint},
 		{"unit", c.unit},
 		{"e2e", func() { c.e2e("-timeout=45m") }},
-		{"kind", c.kind},
 	}
 }
 
@@ -70,20 +68,12 @@ func (c *checks) unit() {
 	}
 }
 
-// e2e builds what the end-to-end tests run, and runs them one after the other: each wants the whole machine, and has
-// seconds to keep.
+// e2e builds what the end-to-end tests run, and runs them: those that use this machine's own ports one after the other, beside
+// them the clusters by kind, then those with machines of their own, two at a time. Most of all that is waiting.
 func (c *checks) e2e(args ...string) {
 	c.install()
 	if c.build() {
-		c.goTest(c.e2eDir(), append(args, "-count=1", "-p=1", "-skip=^TestKind", "./...")...)
-	}
-}
-
-// kind runs the tests that make whole clusters with kind, last of all: they take minutes, and a docker engine.
-func (c *checks) kind() {
-	c.install()
-	if c.build() {
-		c.goTest(c.e2eDir(), "-timeout=30m", "-count=1", "-run=^TestKind", "./kind")
+		c.goTest(c.e2eDir(), append(args, "-count=1", "-p=2", "-parallel=2", "./...")...)
 	}
 }
 
@@ -105,8 +95,8 @@ type checks struct {
 	root                    string
 	passed, failed, skipped int
 	notRun                  []string
-	failures                []string // names, each followed by what it has said
-	failedIn                string   // the package of the latest failed test
+	failures                []string        // names, each followed by what it has said
+	failedIn                map[string]bool // packages of failed tests
 	installed, built        bool
 }
 
