@@ -18,6 +18,7 @@ import (
 // An etcd whose data have vanished is not started on nothing, by whoever runs its pod and without tripod's help: as a cluster
 // of its own it would stand in the place of the one that was. tripod refuses to begin one, too; with its data back it is there again.
 func TestEtcdDataVanish(t *testing.T) {
+	t.Parallel()
 	t.Run("sandbox", sandboxDataVanish)
 	if drill() {
 		t.Run("kubelet", kubeletDataVanish) // which takes its time to start an ended etcd again

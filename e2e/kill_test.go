@@ -108,6 +108,7 @@ func TestKillAtRandom(t *testing.T) {
 
 // tripod sandbox up can be killed at any moment too, and neither doubles nor loses a process.
 func TestKillSandboxUp(t *testing.T) {
+	t.Parallel()
 	const longest = 5 * time.Second
 	rounds := 2
 	if drill() {

@@ -19,6 +19,7 @@ import (
 
 // What a user of `make up` gets: a healthy master whose data and whose work go on whatever is killed.
 func TestSandbox(t *testing.T) {
+	t.Parallel()
 	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			s := newSandbox(t, "one", version)
@@ -96,6 +97,7 @@ func running(t *testing.T, s *lab.Sandbox) map[string]row {
 
 // A change that a component does not survive is taken back: what was healthy before is healthy again, with its data.
 func TestSandboxGoesBack(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t, "back", lab.Default)
 	writeConfigMap(t, s.Kubectl, "kept")
 	before := running(t, s)["etcd"]
@@ -131,6 +133,7 @@ func TestSandboxUpAgain(t *testing.T) {
 
 // A sandbox that is brought down leaves neither a process nor a file.
 func TestSandboxDown(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t, "down", lab.Default)
 	must(t)(s.Run(t.Context(), "down"))
 	if left := processesBelow(t, s.State()); len(left) > 0 {
@@ -144,6 +147,7 @@ func TestSandboxDown(t *testing.T) {
 
 // Two sandboxes come up side by side on the standard ports, and know nothing of each other.
 func TestTwoSandboxes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	boxes := make([]*lab.Sandbox, 2)
 	for i, name := range []string{"left", "right"} {

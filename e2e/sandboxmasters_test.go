@@ -25,6 +25,7 @@ const farTooLong = 20 * time.Second
 
 // What a user of `make up` gets: three masters, of which any one can go and come back while the work goes on.
 func TestSandboxMasters(t *testing.T) {
+	t.Parallel()
 	s := newMastersSandbox(t, "three", 3)
 	wantVoters(t, s, 3)
 	wantOwnEtcds(t, s, 3)
@@ -44,7 +45,8 @@ func TestSandboxMasters(t *testing.T) {
 
 // A sandbox of several grows, one of one does not, and none shrinks; what was refused has changed nothing.
 func TestSandboxGrows(t *testing.T) {
-	wantMastersRefused(t, newMastersSandbox(t, "one", 1), 3, "was made for one master")
+	t.Parallel()
+	wantMastersRefused(t, newMastersSandbox(t, "lone", 1), 3, "was made for one master")
 	s := newMastersSandbox(t, "grows", 2)
 	wantMastersRefused(t, s, 1, "has 2 masters, which do not become 1")
 	before := rows(t, s)
@@ -71,6 +73,7 @@ func wantMastersRefused(t *testing.T, s *lab.Sandbox, masters int, why string) {
 
 // tripod sandbox up with several masters can be killed at any moment, and run again finishes the job.
 func TestKillSandboxMasters(t *testing.T) {
+	t.Parallel()
 	rounds, masters, longest := 1, 3, 10*time.Second
 	if drill() {
 		rounds, masters, longest = 15, 5, 15*time.Second
@@ -79,7 +82,7 @@ func TestKillSandboxMasters(t *testing.T) {
 	for range rounds {
 		moment := rand.N(longest)
 		t.Run(moment.String(), func(t *testing.T) {
-			s := closedSandbox(t, l, "killed")
+			s := closedSandbox(t, l, "some")
 			args := []string{"--bin-dir=" + l.Components(lab.Default), fmt.Sprintf("--masters=%d", masters)}
 			ctx, cancel := context.WithTimeout(t.Context(), moment)
 			defer cancel()

@@ -22,7 +22,7 @@ func TestSandboxUpgrade(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(masters), func(t *testing.T) {
 			l := newLab(t)
-			s := upOld(t, l, masters)
+			s := upOld(t, l, "old", masters)
 			writeConfigMap(t, s.Kubectl, "kept")
 			upgrade := []string{"--to", lab.Default, "--bin-dir", l.Components(lab.Default)}
 			if masters == 1 {
@@ -78,9 +78,9 @@ func wantUnnoticed(t *testing.T, s *lab.Sandbox, do func()) {
 }
 
 // upOld is a sandbox of the earlier minor version.
-func upOld(t *testing.T, l lab.Lab, masters int) *lab.Sandbox {
+func upOld(t *testing.T, l lab.Lab, name string, masters int) *lab.Sandbox {
 	t.Helper()
-	s, err := l.NewSandbox("old")
+	s, err := l.NewSandbox(name)
 	if err != nil {
 		t.Fatal(err)
 	}

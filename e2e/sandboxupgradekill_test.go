@@ -15,11 +15,12 @@ import (
 // An upgrade of a sandbox that is killed between two masters leaves each what it is, whatever ends and comes back meanwhile.
 // Run again it goes on where it was.
 func TestKillSandboxUpgrade(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
-	s := upOld(t, l, 3)
+	s := upOld(t, l, "cut", 3)
 	writeConfigMap(t, s.Kubectl, "kept")
 	wantSandboxRefused(t, s, []string{"upgrade", "--to", "v1.99.0"}, "v1.99.0 is not supported")
-	wantSandboxRefused(t, s, []string{"up", "--kubernetes-version", lab.Default}, "tripod sandbox upgrade --name old --to "+lab.Default)
+	wantSandboxRefused(t, s, []string{"up", "--kubernetes-version", lab.Default}, "tripod sandbox upgrade --name cut --to "+lab.Default)
 	wantSandboxOf(t, l, s, 3, lab.PreviousMinor)
 
 	killUpgrade(t, l, s)
@@ -27,7 +28,7 @@ func TestKillSandboxUpgrade(t *testing.T) {
 	if len(done) != 1 || len(left) != 2 {
 		t.Fatalf("upgraded are %v, not %v", done, left)
 	}
-	wantSandboxRefused(t, s, []string{"up"}, "tripod sandbox upgrade --name old goes on with it")
+	wantSandboxRefused(t, s, []string{"up"}, "tripod sandbox upgrade --name cut goes on with it")
 	wantAsItWas(t, l, s, done[0], lab.Default)
 	wantAsItWas(t, l, s, left[0], lab.PreviousMinor)
 
@@ -67,7 +68,7 @@ func mastersByVersion(t *testing.T, s *lab.Sandbox) (upgraded, left []string) {
 func wantAsItWas(t *testing.T, l lab.Lab, s *lab.Sandbox, master, version string) {
 	t.Helper()
 	must(t)(s.Run(t.Context(), "stop", master))
-	wantSandboxRefused(t, s, []string{"upgrade"}, "tripod sandbox start --name old "+master)
+	wantSandboxRefused(t, s, []string{"upgrade"}, "tripod sandbox start --name cut "+master)
 	for _, e := range events(t, must(t)(s.Run(t.Context(), "start", master, "-o", "json"))) {
 		if e.Event == "changed" {
 			t.Errorf("the start of %s changes something: %+v", master, e)
@@ -103,11 +104,12 @@ func endAll(t *testing.T, s *lab.Sandbox) {
 
 // An upgrade that the first master does not survive goes back there, touches no other, and can be given up.
 func TestSandboxUpgradeGoesBack(t *testing.T) {
+	t.Parallel()
 	if !drill() {
 		return
 	}
 	l := newLab(t)
-	s := upOld(t, l, 3)
+	s := upOld(t, l, "given", 3)
 	writeConfigMap(t, s.Kubectl, "kept")
 	out, err := s.Run(t.Context(), "upgrade", "--to", lab.Default, "--bin-dir", brokenComponents(t, l))
 	if code := exitCode(err); code != notHealthy {

@@ -15,8 +15,9 @@ import (
 // An etcd member whose data have gone wrong is found out before anything is stopped: in its restart it would fail its own check,
 // and the others would go on with what it holds.
 func TestUpgradeCorrupt(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
-	s := upOld(t, l, 3)
+	s := upOld(t, l, "corrupt", 3)
 	marker := strings.Repeat("intact", 20)
 	writeConfigMap(t, s.Kubectl, marker)
 	time.Sleep(time.Second) // etcd writes to its database ten times a second
@@ -26,7 +27,7 @@ func TestUpgradeCorrupt(t *testing.T) {
 	if code := exitCode(err); code != unfit {
 		t.Errorf("exit code %d, want %d", code, unfit)
 	}
-	wantSays(t, out, "[EtcdData]", "old-m3")
+	wantSays(t, out, "[EtcdData]", "corrupt-m3")
 	wantSandboxOf(t, l, s, 3, lab.PreviousMinor)
 }
 
