@@ -3,12 +3,9 @@ package phases
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"tripod.dev/tripod/internal/host"
 )
 
 // JoinMaster is how a further master joins. etcd comes before the apiserver that needs it: as a learner, which gets its vote
@@ -31,7 +28,7 @@ func JoinMaster() []Phase {
 		{Name: "control-plane/controller-manager", About: "kube-controller-manager", Want: controllerManagerManifest,
 			Proof: Proof{Component: "kube-controller-manager", Attempt: proveControllerManager}, Alongside: true},
 		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: apiserverManifest,
-			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer, Nudge: endBackOff, Patience: backedOffFor}},
+			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
 		{Name: "control-plane-join/mark-control-plane", About: "labels and taints of this node", Want: markControlPlane, Alongside: true},
 		{Name: "control-plane-join/patches", About: "this master's patches, for when it changes", Objects: ownPatches, Alongside: true},
 		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
@@ -40,26 +37,6 @@ func JoinMaster() []Phase {
 			Proof: Proof{Attempt: proveMaster}, AfterAll: true, Sweeps: true},
 		{Name: "remember", About: "keep what runs here, for the way back from later changes", Want: keepHealthy},
 	}
-}
-
-// backedOffFor is how long the kubelet is left to start an apiserver that ended before.
-const backedOffFor = 3 * time.Second
-
-// endBackOff has the kubelet forget how often a component has ended while its etcd was away: it would wait up to five minutes
-// before it starts it once more (kubelet, MaxCrashLoopBackOff).
-func endBackOff(ctx context.Context, w *waiter, _ error) (done string, err error) {
-	component := w.step.Proof.Component
-	if w.Kubelet == nil {
-		return "", nil
-	}
-	now, err := w.Runner.Pod(ctx, component)
-	if err != nil || now.State == host.Started || now.Exit == nil || now.Exit.At.After(w.begun) {
-		return "", err
-	}
-	if err := w.Kubelet.Restart(ctx); err != nil {
-		return "", fmt.Errorf("starting the kubelet anew: %w", err)
-	}
-	return component + " has ended too often while its etcd was away: the kubelet, which waits long by now, is started anew", nil
 }
 
 // ownCertificates wants the certificates that are this master's alone.
