@@ -68,8 +68,8 @@ func (c *checks) unit() {
 	}
 }
 
-// e2e builds what the end-to-end tests run, and runs them: those that use this machine's own ports one after the other, beside
-// them the clusters by kind, then those with machines of their own, two at a time. Most of all that is waiting.
+// e2e builds what the end-to-end tests run, and runs them: those that have seconds to keep one after the other, the others two
+// at a time, each with machines or addresses of its own; beside them the clusters by kind. Most of all that is waiting.
 func (c *checks) e2e(args ...string) {
 	c.install()
 	if c.build() {
