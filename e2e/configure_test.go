@@ -121,9 +121,7 @@ func TestRenewExpired(t *testing.T) {
 // The cluster is left as kubeadm would leave it.
 func TestUpgradeLikeKubeadm(t *testing.T) {
 	t.Parallel()
-	if !drill() {
-		return
-	}
+	drillOnly(t)
 	kept := map[string]map[string]string{}
 	for program, binary := range map[string]string{"kubeadm": newLab(t).Component(lab.Default, "kubeadm"), "tripod": "tripod"} {
 		n := oldMaster(t, "kubeadm")
@@ -153,9 +151,7 @@ func TestUpgradeLikeKubeadm(t *testing.T) {
 // A master that tripod has made is upgraded by kubeadm, and changed by tripod afterwards.
 func TestUpgradeByKubeadm(t *testing.T) {
 	t.Parallel()
-	if !drill() {
-		return
-	}
+	drillOnly(t)
 	n := oldMaster(t, "tripod")
 	writeConfigMap(t, n.Kubectl, "kept")
 	t.Log(must(t)(n.Run(t.Context(), newLab(t).Component(lab.Default, "kubeadm"), "upgrade", "apply", lab.Default, "--yes", ignored+",CreateJob")))

@@ -19,6 +19,14 @@ import (
 // drill says whether to be thorough: every step boundary and twenty random moments instead of three of each.
 func drill() bool { return os.Getenv("TRIPOD_DRILL") != "" }
 
+// drillOnly leaves the test to make drill. It is reported as not run, rather than counted as passed.
+func drillOnly(t *testing.T) {
+	t.Helper()
+	if !drill() {
+		t.Skip("a drill")
+	}
+}
+
 // tripod init can be killed at any boundary between its steps, and run again finishes the job.
 func TestKillAtBoundary(t *testing.T) {
 	t.Parallel()

@@ -105,9 +105,7 @@ func endAll(t *testing.T, s *lab.Sandbox) {
 // An upgrade that the first master does not survive goes back there, touches no other, and can be given up.
 func TestSandboxUpgradeGoesBack(t *testing.T) {
 	t.Parallel()
-	if !drill() {
-		return
-	}
+	drillOnly(t)
 	l := newLab(t)
 	s := upOld(t, l, "given", 3)
 	writeConfigMap(t, s.Kubectl, "kept")

@@ -35,9 +35,7 @@ func TestUpgradeCorrupt(t *testing.T) {
 // not check, comes back, and the cause is named: whoever has looked can then take the member out.
 func TestUpgradeCorruptLate(t *testing.T) {
 	t.Parallel()
-	if !drill() {
-		return
-	}
+	drillOnly(t)
 	m := newMasters(t, "tripod")
 	for number := range byte(2) {
 		m.join(t, "tripod", m.machine(t, 2+number))

@@ -19,6 +19,8 @@ const (
 	kubernetesDir = "/etc/kubernetes"
 	kubeletDir    = "/var/lib/kubelet"
 	manifestDir   = "/etc/kubernetes/manifests"
+	// dataMark is the file among etcd's data without which a static pod of tripod's does not start; kubeadm has none.
+	dataMark = "/var/lib/etcd/member/tripod.mark"
 )
 
 // floor is the fastest that a kubelet can be: all files of an earlier init are in place when it starts, and manifests
@@ -81,7 +83,15 @@ func (b *bench) lay(n *lab.Node) error {
 			return fmt.Errorf("%w: %s", err, out)
 		}
 	}
-	return errors.Join(os.RemoveAll(n.Path(manifestDir)), os.Mkdir(n.Path(manifestDir), 0o700))
+	return errors.Join(os.RemoveAll(n.Path(manifestDir)), os.Mkdir(n.Path(manifestDir), 0o700), b.mark(n))
+}
+
+// mark makes the folder of etcd's data as the earlier init did, with the data mark and nothing else in it.
+func (b *bench) mark(n *lab.Node) error {
+	if err := os.MkdirAll(n.Path(filepath.Dir(dataMark)), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(n.Path(dataMark), nil, 0o600)
 }
 
 // handOver starts the kubelet and gives it one manifest after the other.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -36,7 +37,7 @@ func (c *checks) goTest(dir string, args ...string) {
 		c.verdict("go test", nil, err)
 		return
 	}
-	before := c.failed
+	before := len(c.failures)
 	outputs := map[string]*strings.Builder{}
 	for events := json.NewDecoder(stdout); ; {
 		var e event
@@ -49,7 +50,7 @@ func (c *checks) goTest(dir string, args ...string) {
 		}
 		c.count(e, outputs)
 	}
-	if err := cmd.Wait(); err != nil && c.failed == before {
+	if err := cmd.Wait(); err != nil && len(c.failures) == before {
 		c.verdict("go test", nil, err)
 	}
 }
@@ -83,7 +84,10 @@ func (c *checks) end(e event, said string) {
 		fmt.Print(said)
 		c.fail(e.id(), complaints(said)...)
 		c.failedIn[e.Package] = true
+		c.broken(e)
 	case e.Test == "":
+	case e.Action == "skip" && reason(said) == drillReason:
+		c.drills = append(c.drills, e.id())
 	case e.Action == "skip":
 		c.skip(e.id(), reason(said))
 	default:
@@ -91,6 +95,18 @@ func (c *checks) end(e event, said string) {
 		if e.Elapsed >= 1 && !strings.Contains(e.Test, "/") {
 			fmt.Printf("    \t%s\t%.1fs\n", e.id(), e.Elapsed)
 		}
+	}
+}
+
+// drillReason is why a test is not run that make drill runs.
+const drillReason = "a drill"
+
+// broken notes an end-to-end test to run once more. The product's own tests have no machine to blame.
+func (c *checks) broken(e event) {
+	name, _, _ := strings.Cut(e.Test, "/")
+	endToEnd := strings.HasPrefix(e.Package, "tripod.dev/tripod/e2e")
+	if endToEnd && name != "" && !slices.Contains(c.again[e.Package], name) {
+		c.again[e.Package] = append(c.again[e.Package], name)
 	}
 }
 

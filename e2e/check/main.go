@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"tripod.dev/tripod/e2e/lab"
 )
@@ -25,14 +26,14 @@ func main() {
 	if *drill {
 		os.Setenv("TRIPOD_DRILL", "1")
 	}
-	c := &checks{root: l.Root, failedIn: map[string]bool{}}
+	c := newChecks(l.Root)
 	for _, part := range c.parts(*drill) {
 		if *only == "" || *only == part.name {
 			part.run()
 		}
 	}
 	c.summary()
-	if c.failed > 0 {
+	if len(c.failures) > 0 {
 		os.Exit(1)
 	}
 }
@@ -48,14 +49,14 @@ func (c *checks) parts(drill bool) []part {
 	if drill {
 		return []part{
 			{"e2e", func() {
-				c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet|Kind", "-timeout=3h")
+				c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet|Kind|VerbAfterVerb|BrokenWorlds", "-timeout=6h")
 			}},
 		}
 	}
 	return []part{
 		{"lint", c.lint},
 		{"unit", c.unit},
-		{"e2e", func() { c.e2e("-timeout=45m") }},
+		{"e2e", func() { c.e2e("-timeout=45m"); c.runAgain() }},
 	}
 }
 
@@ -92,20 +93,31 @@ func (c *checks) e2eDir() string { return filepath.Join(c.root, "e2e") }
 
 // checks counts what was run.
 type checks struct {
-	root                    string
-	passed, failed, skipped int
-	notRun                  []string
-	failures                []string        // names, each followed by what it has said
-	failedIn                map[string]bool // packages of failed tests
-	installed, built        bool
+	root             string
+	passed, skipped  int
+	notRun           []string
+	drills           []string // tests that are left to make drill
+	failures         []failure
+	flaked           []failure           // of tests that passed when they ran once more
+	again            map[string][]string // tests to run once more, by package
+	failedIn         map[string]bool     // packages of failed tests
+	installed, built bool
+}
+
+func newChecks(root string) *checks {
+	return &checks{root: root, failedIn: map[string]bool{}, again: map[string][]string{}}
 }
 
 func (c *checks) pass() { c.passed++ }
 
-// fail notes what has failed, and what it has said.
+// failure is what has failed, and what it has said.
+type failure struct {
+	name string
+	said []string
+}
+
 func (c *checks) fail(name string, said ...string) {
-	c.failed++
-	c.failures = append(append(c.failures, "FAILED: "+name), said...)
+	c.failures = append(c.failures, failure{name, said})
 }
 
 // skip notes what this machine can not run.
@@ -116,11 +128,22 @@ func (c *checks) skip(name, why string) {
 
 func (c *checks) summary() {
 	fmt.Println()
-	for _, line := range c.failures {
-		fmt.Println(line)
-	}
+	tell("FLAKED: ", c.flaked)
+	tell("FAILED: ", c.failures)
 	for _, what := range c.notRun {
 		fmt.Println("NOT RUN:", what)
 	}
-	fmt.Printf("%d passed, %d failed, %d skipped\n", c.passed, c.failed, c.skipped)
+	if len(c.drills) > 0 {
+		fmt.Println("LEFT TO make drill:", strings.Join(c.drills, " "))
+	}
+	fmt.Printf("%d passed, %d failed, %d skipped, %d drills not run\n", c.passed, len(c.failures), c.skipped, len(c.drills))
+}
+
+func tell(mark string, failures []failure) {
+	for _, f := range failures {
+		fmt.Println(mark + f.name)
+		for _, line := range f.said {
+			fmt.Println(line)
+		}
+	}
 }
