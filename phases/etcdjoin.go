@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,6 +128,9 @@ func (m Master) settling(ctx context.Context, s Site, v *etcd.Voters, p etcd.Pee
 // clearData ends what runs of a member that the cluster has removed, and removes what it has left.
 func (m Master) clearData() Change {
 	return Change{Verb: "clear", What: m.Paths.EtcdData + " of the removed member " + m.Membership.Member, do: func(ctx context.Context, s Site) error {
+		if err := s.Host.Unmounted(m.Paths.EtcdData); err != nil {
+			return err
+		}
 		if err := s.Host.Remove(manifestPath(m, "etcd")); err != nil {
 			return err
 		}
@@ -136,16 +138,7 @@ func (m Master) clearData() Change {
 			return err
 		}
 		m.finished(ctx, "etcd")
-		entries, err := s.Host.List(m.Paths.EtcdData)
-		if err != nil {
-			return err
-		}
-		for _, name := range entries {
-			if err := os.RemoveAll(s.Host.Path(filepath.Join(m.Paths.EtcdData, name))); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.Host.Clear(m.Paths.EtcdData)
 	}}
 }
 

@@ -12,6 +12,7 @@ import (
 func (c *checks) lint() {
 	tools := "-modfile=" + filepath.Join(c.e2eDir(), "tools", "go.mod")
 	c.gofmt()
+	c.calls()
 	for _, dir := range []string{c.root, c.e2eDir()} {
 		c.command("go vet", dir, "go", "vet", "./...")
 		c.command("staticcheck", dir, "go", "tool", tools, "staticcheck", "./...")

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tripod.dev/tripod/internal/host"
 )
 
 const (
@@ -64,7 +66,7 @@ func (b logbook) retire() error {
 	if _, err := os.Stat(b.dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err := os.RemoveAll(b.dir + retiredTag); err != nil {
+	if err := host.Open("/").Delete(b.dir + retiredTag); err != nil {
 		return err
 	}
 	return os.Rename(b.dir, b.dir+retiredTag)

@@ -24,7 +24,8 @@ func (m *Member) Snapshot(ctx context.Context, dir string, at time.Time, tell fu
 	part := filepath.Join(dir, "."+filepath.Base(path))
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("saving etcd: %w", err), os.RemoveAll(part))
+			_ = os.Remove(part) // it need not be there; Prune removes one that stays
+			err = fmt.Errorf("saving etcd: %w", err)
 		}
 	}()
 	status, err := m.Status(ctx)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
 )
 
 // Sandbox is a control plane on this machine, as its record has it.
@@ -163,7 +164,7 @@ func List(folder string) ([]Sandbox, error) {
 // Remove deletes everything that the sandbox has on disk, and the state folder with the last of them. Nothing may
 // run in it any more.
 func (s Sandbox) Remove() error {
-	if err := os.RemoveAll(s.dir); err != nil {
+	if err := host.Open("/").Delete(s.dir); err != nil {
 		return err
 	}
 	folder := filepath.Dir(s.dir)
