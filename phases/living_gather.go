@@ -90,7 +90,10 @@ func (m *Master) here() (config.Here, error) {
 	m.Paths.PKI = cmp.Or(manifests.HostPath(apiserver, "k8s-certs"), m.Paths.PKI)
 	m.Paths.EtcdData = cmp.Or(member.DataDir, m.Paths.EtcdData)
 	m.Paths.Binaries = manifests.BinDirOf(apiserver)
-	here := config.Here{NodeName: cmp.Or(m.kubeletsName(), member.Name, m.Node.Registration.Name), CRISocket: m.Node.Registration.CRISocket}
+	here := config.Here{NodeName: cmp.Or(m.nodeHere(), m.Node.Registration.Name), CRISocket: m.Node.Registration.CRISocket}
+	if path := kubeletConfPath(m.Config); m.nodeHere() == "" && len(m.Files[path].Data) > 0 {
+		return here, &InputError{fmt.Errorf("%s does not tell what this node is called\nhint: its user is system:node:NAME; put back what it points at (%s)", path, kubeletClientPath(m.Config))}
+	}
 	if len(apiserver) == 0 {
 		return here, nil
 	}

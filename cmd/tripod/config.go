@@ -10,6 +10,7 @@ import (
 
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/phases"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -31,10 +32,10 @@ func readFile(name string, stdin io.Reader) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// thisMachine is what defaults are taken from.
+// thisMachine is what defaults are taken from: what the machine is as a node, and where it is none, as a machine.
 func thisMachine(h *host.Host) (config.Machine, error) {
 	name, err := h.Hostname()
-	return config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets()}, err
+	return phases.Itself(h, config.Machine{Hostname: name, DefaultIP: h.DefaultIP(), CRISockets: h.CRISockets()}), err
 }
 
 // readGiven reads the file that a flag names; no name is no file.

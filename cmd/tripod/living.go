@@ -50,11 +50,7 @@ func (c *livingCommand) load() (config.Config, []string, error) {
 	if err != nil {
 		return cfg, warnings, &inputError{err}
 	}
-	socket, err := phases.KubeletSocket(h, cfg)
-	if socket != "" {
-		cfg.Node.Registration.CRISocket = socket
-	}
-	return cfg, warnings, err
+	return cfg, warnings, nil
 }
 
 // run changes this machine as wished, or shows the plan. It returns what was changed, the zero Master if nothing was.

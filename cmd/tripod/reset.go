@@ -1,11 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -118,8 +115,7 @@ func (c *resetCommand) run(cmd *cobra.Command, list []phases.Phase) error {
 
 // load reads the configuration file and the flags, and what this machine says of its container runtime.
 func (c *resetCommand) load() (config.Config, error) {
-	h := host.Open("/")
-	machine, err := thisMachine(h)
+	machine, err := thisMachine(host.Open("/"))
 	if err != nil {
 		return config.Config{}, err
 	}
@@ -131,15 +127,9 @@ func (c *resetCommand) load() (config.Config, error) {
 	if err != nil || cfg.Reset.CRISocket != "" {
 		return cfg, err
 	}
-	socket, err := phases.KubeletSocket(h, cfg)
-	if errors.Is(err, os.ErrPermission) {
-		err = nil // which the preflight checks tell
-	}
-	socket = cmp.Or(socket, cfg.Node.Registration.CRISocket)
-	if err == nil && socket == "" {
+	if cfg.Node.Registration.CRISocket == "" {
 		err = fmt.Errorf("there are several container runtimes: %s\nhint: choose one with --cri-socket", strings.Join(machine.CRISockets, ", "))
 	}
-	cfg.Node.Registration.CRISocket = socket
 	return cfg, err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ that a machine joins the cluster with.`,
 	flags.BoolVar(&c.printJoin, "print-join-command", false, "print the command that a machine joins with")
 	flags.StringVar(&c.certificateKey, "certificate-key", "", "with --print-join-command: the `key` of init phase upload-certs, for the command of a master")
 	flags.BoolVar(&c.controlPlane, "control-plane", false, "print the command that a further master joins with: what masters share is uploaded, sealed with a fresh certificate key (or that of --certificate-key)")
-	flags.StringVar(&c.certDir, "cert-dir", config.PathsUnder("/").PKI, "with --control-plane: `directory` of what masters share")
+	flags.StringVar(&c.certDir, "cert-dir", "", "with --control-plane: `directory` of what masters share (default: this master's, or /etc/kubernetes/pki)")
 	_ = cmd.MarkFlagDirname("cert-dir")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	for name, values := range map[string][]string{"usages": {"signing", "authentication"}, "groups": {defaultNodeGroup}, "certificate-key": nil, "ttl": nil, "description": nil} {
@@ -125,7 +126,7 @@ func (c *tokenCreate) upload(cmd *cobra.Command, client *cluster.Client) error {
 	}
 	site := phases.Site{Host: host.Open("/")}
 	cfg := config.Config{Paths: config.PathsUnder("/"), APICall: apiCall}
-	cfg.Paths.PKI = c.certDir
+	cfg.Paths.PKI = cmp.Or(c.certDir, phases.CertDirHere(site.Host, cfg), cfg.Paths.PKI)
 	return phases.UploadCertificates(cmd.Context(), site, cfg, client, c.certificateKey)
 }
 

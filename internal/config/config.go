@@ -68,8 +68,14 @@ type Machine struct {
 	Hostname string
 	// DefaultIP is the address of the interface with the default route; the zero Addr if there is none.
 	DefaultIP netip.Addr
-	// CRISockets are the container runtime sockets that exist, unix://...
+	// CRISockets are the container runtime sockets that exist, unix://...; on a node, the one that its kubelet uses.
 	CRISockets []string
+	// Node is what the machine is called as the node that it is already; "" where it is none, and its host name counts.
+	Node string
+	// Advertise is where the apiserver of the master that it is already is reached; the zero AddrPort where it is none.
+	Advertise netip.AddrPort
+	// PKI and EtcdData are the directories of the master that it is already, "" where it is none.
+	PKI, EtcdData string
 	// Token is a bootstrap token drawn at random, for a configuration that names none; empty: none is added.
 	Token string
 }

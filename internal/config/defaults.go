@@ -25,7 +25,9 @@ const (
 func (c *Config) setDefaults(o Overrides, m Machine) {
 	c.Paths = PathsUnder(cmp.Or(o.Root, "/"))
 	c.TokenDrawn = c.Init.setDefaults(o, m)
-	c.Cluster.setDefaults(c.Paths)
+	here := c.Paths
+	here.PKI, here.EtcdData = cmp.Or(m.PKI, here.PKI), cmp.Or(m.EtcdData, here.EtcdData)
+	c.Cluster.setDefaults(here)
 }
 
 // setDefaults says whether the token is the one that was drawn.
@@ -60,7 +62,7 @@ func (t *BootstrapToken) setDefaults() {
 }
 
 func (n *NodeRegistration) setDefaults(m Machine, master bool) {
-	n.Name = strings.ToLower(strings.TrimSpace(cmp.Or(n.Name, m.Hostname)))
+	n.Name = strings.ToLower(strings.TrimSpace(cmp.Or(n.Name, m.Node, m.Hostname)))
 	if n.Taints == nil && master {
 		n.Taints = []Taint{{Key: "node-role.kubernetes.io/control-plane", Effect: "NoSchedule"}}
 	}
@@ -87,11 +89,11 @@ func onlySocket(sockets []string) string {
 }
 
 func (e *APIEndpoint) setDefaults(sandbox netip.Addr, m Machine) {
-	e.BindPort = cmp.Or(e.BindPort, defaultBindPort)
+	e.BindPort = cmp.Or(e.BindPort, int32(m.Advertise.Port()), defaultBindPort)
 	if e.AdvertiseAddress != "" {
 		return
 	}
-	if ip := cmp.Or(sandbox, m.DefaultIP); ip.IsValid() {
+	if ip := cmp.Or(sandbox, m.Advertise.Addr(), m.DefaultIP); ip.IsValid() {
 		e.AdvertiseAddress = ip.String()
 	}
 }

@@ -17,7 +17,7 @@ func (o ResetOverrides) settle(c *Config, m Machine) []Complaint {
 	}
 	r.Timeouts = r.Timeouts.withDefaults()
 	c.Node = Node{SkipPhases: r.SkipPhases, Timeouts: r.Timeouts, DryRun: r.DryRun, Registration: NodeRegistration{
-		Name: m.Hostname, CRISocket: cmp.Or(r.CRISocket, onlySocket(m.CRISockets)), IgnorePreflightErrors: lower(r.IgnorePreflightErrors),
+		Name: cmp.Or(m.Node, m.Hostname), CRISocket: cmp.Or(r.CRISocket, onlySocket(m.CRISockets)), IgnorePreflightErrors: lower(r.IgnorePreflightErrors),
 	}}
 	return slices.Concat(
 		absolute("certificatesDir", c.Paths.PKI),
