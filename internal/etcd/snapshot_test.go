@@ -128,7 +128,7 @@ func TestVerify(t *testing.T) {
 		"is not whole":                        whole[:len(whole)/2+1],
 		"is not whole: it has 0 bytes":        {},
 		"is not whole: it has ":               whole[:len(whole)-32],
-		"invalid database":                    digested(make([]byte, 1<<16)),
+		"the database is damaged":             digested(make([]byte, 1<<16)),
 		"the snapshot is no database of etcd": digested(foreign(t)),
 	} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {

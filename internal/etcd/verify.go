@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"go.etcd.io/bbolt"
 )
 
 // Verify is nil if the file is a whole snapshot: its end is the SHA-256 of the rest, which is a database. It reads all of it.
@@ -43,11 +41,12 @@ func Verify(ctx context.Context, path string) error {
 
 // isDatabase opens the file as etcd would.
 func isDatabase(path string) error {
-	return readStore(path, func(tx *bbolt.Tx) error {
-		if tx.Bucket([]byte("key")) == nil {
-			return errors.New("the snapshot is no database of etcd: it has no bucket key")
+	return readDatabase(path, func(db database) error {
+		exists, err := db.holds("key")
+		if err == nil && !exists {
+			err = errors.New("the snapshot is no database of etcd: it has no bucket key")
 		}
-		return nil
+		return err
 	})
 }
 
