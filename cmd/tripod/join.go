@@ -142,7 +142,7 @@ func discoveryExit(kind discovery.Kind) int {
 	switch kind {
 	case discovery.BadToken, discovery.BadCA, discovery.BadFile:
 		return exitInput
-	case discovery.BadClock, discovery.NoEtcd:
+	case discovery.BadClock, discovery.NoEtcd, discovery.Forbidding:
 		return exitPreflight
 	}
 	return exitFailed

@@ -26,7 +26,7 @@ func TestDiscoveryExit(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[discovery.Kind]int{
 		discovery.BadToken: exitInput, discovery.BadCA: exitInput, discovery.BadFile: exitInput,
-		discovery.BadClock: exitPreflight, discovery.NoEtcd: exitPreflight, discovery.Unreachable: exitFailed, discovery.Unsigned: exitFailed,
+		discovery.BadClock: exitPreflight, discovery.NoEtcd: exitPreflight, discovery.Forbidding: exitPreflight, discovery.Unreachable: exitFailed, discovery.Unsigned: exitFailed,
 	} {
 		if got := exitCode(&discovery.Error{Kind: kind}); got != want {
 			t.Errorf("kind %v: %d, want %d", kind, got, want)

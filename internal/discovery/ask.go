@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"tripod.dev/tripod/internal/bootstrap"
@@ -27,19 +28,30 @@ func (i *inquiry) blind() *http.Client {
 	return client(&tls.Config{InsecureSkipVerify: true}) // signature and pins vouch for what is read
 }
 
-// trusting is a client that verifies by the CA, at the time that this machine takes it to be.
-func (i *inquiry) trusting(ca []byte) (*http.Client, error) {
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		return nil, &Error{BadCA, fmt.Errorf("the cluster at %s names no CA", i.Endpoint)}
-	}
-	return client(&tls.Config{RootCAs: roots, Time: i.Now}), nil
+// trusting is a client of the server that the authorities vouch for, at the time that this machine takes it to be.
+func (i *inquiry) trusting(a authorities) *http.Client {
+	return client(&tls.Config{
+		InsecureSkipVerify: true, // VerifyConnection does it: crypto/tls takes no intermediates but the server's
+		VerifyConnection:   func(s tls.ConnectionState) error { return a.verify(s.PeerCertificates, i.host(), i.Now()) },
+	})
 }
 
+// host is the endpoint's, without its port.
+func (i *inquiry) host() string {
+	host, _, err := net.SplitHostPort(i.Endpoint)
+	if err != nil {
+		return strings.Trim(i.Endpoint, "[]") // an URL without a port
+	}
+	return host
+}
+
+// client follows nobody elsewhere: what is asked is verified, where it would send us is not.
 func client(trust *tls.Config) *http.Client {
-	return &http.Client{Timeout: answerWithin, Transport: &http.Transport{
-		TLSClientConfig: trust, Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
-	}}
+	return &http.Client{
+		Timeout:       answerWithin,
+		Transport:     &http.Transport{TLSClientConfig: trust, Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // info reads the data of cluster-info.
@@ -58,17 +70,24 @@ func (i *inquiry) info(ctx context.Context, c *http.Client) (map[string]string, 
 	if status == http.StatusOK && err == nil && object.Data[bootstrap.InfoKey] != "" {
 		return object.Data, nil
 	}
-	reason := fmt.Errorf("%s has no cluster-info for everybody to read (%d %s)", i.Endpoint, status, http.StatusText(status))
-	reason = i.unwell(ctx, reason)
+	reason := i.unwell(ctx, fmt.Errorf("%s has no cluster-info for everybody to read (%d %s)", i.Endpoint, status, http.StatusText(status)))
 	if status < http.StatusInternalServerError && i.mute.IsZero() && i.overdue() {
-		return nil, &Error{Unsigned, fmt.Errorf("%w\nhint: on a master, tripod init phase bootstrap-token makes it", reason)}
+		return nil, &Error{Unsigned, fmt.Errorf("%w\nhint: %s", reason, hintFor(status))}
 	}
 	return nil, reason
 }
 
+// hintFor is what to do about a cluster-info that nobody may read, or that is not there.
+func hintFor(status int) string {
+	if status == http.StatusUnauthorized {
+		return "it answers nobody whom it does not know (anonymous requests are off): join by a file, --discovery-file"
+	}
+	return "on a master, tripod init phase bootstrap-token makes it"
+}
+
 // unwell looks at what is behind an answer that does not come, or is of no use: an apiserver whose etcd has lost its
 // quorum says so, and nothing else that it says can be relied on: when it was started since, it knows of no roles and
-// forbids everything. Any other reason stays what it is.
+// forbids everything, the question for its health too. Any other reason stays what it is.
 func (i *inquiry) unwell(ctx context.Context, reason error) error {
 	var certain *Error
 	if errors.As(reason, &certain) || ctx.Err() != nil {
@@ -78,19 +97,26 @@ func (i *inquiry) unwell(ctx context.Context, reason error) error {
 	if err != nil {
 		return reason // an apiserver that has no etcd for long is started again, so that this says nothing of its etcd
 	}
-	if status == http.StatusOK || !bytes.Contains(body, []byte("[-]etcd failed")) {
+	silent, patience := &Error{Kind: NoEtcd}, i.patience.etcd
+	switch {
+	case status == http.StatusForbidden:
+		silent.Kind, patience = Forbidding, i.patience.rbac
+		silent.Err = fmt.Errorf("the apiserver at %s forbids everything, the question for its health too: it can not read its rules (RBAC), as one that has just begun, or whose etcd does not answer", i.Endpoint)
+	case status != http.StatusOK && bytes.Contains(body, []byte("[-]etcd failed")):
+		silent.Err = fmt.Errorf("the apiserver at %s answers, and its etcd does not (readyz: [-]etcd failed): it has lost its quorum, or is down", i.Endpoint)
+	default:
 		i.mute = time.Time{}
 		return reason
 	}
 	if i.mute.IsZero() {
 		i.mute = time.Now()
 	}
-	silent := fmt.Errorf("the apiserver at %s answers, and its etcd does not (readyz: [-]etcd failed): it has lost its quorum, or is down", i.Endpoint)
-	if time.Since(i.mute) < etcdPatience {
-		return silent
+	if time.Since(i.mute) < patience {
+		return silent.Err
 	}
-	return &Error{NoEtcd, fmt.Errorf("%w\nhint: bring the dead members back (on a master that lives, tripod etcd member list shows which); "+
-		"if most of them are gone for good, restore a snapshot on one master", silent)}
+	silent.Err = fmt.Errorf("%w\nhint: bring the dead members back (on a master that lives, tripod etcd member list shows which); "+
+		"if most of them are gone for good, restore a snapshot on one master", silent.Err)
+	return silent
 }
 
 // authenticates asks, with the token, for what does not matter: 401 says that the cluster does not know it.
@@ -145,7 +171,11 @@ func (i *inquiry) unanswered(ctx context.Context, err error) error {
 		return &Error{BadClock, fmt.Errorf("this machine's clock says %s, the apiserver at %s said %s: its certificate can not be valid here\nhint: set the clock, and keep it set (chrony, systemd-timesyncd)",
 			stamp(i.at), i.Endpoint, stamp(i.date))}
 	}
-	return &Error{BadCA, fmt.Errorf("the apiserver at %s can not be trusted: %w", i.Endpoint, verification.Err)}
+	hint := ""
+	if len(i.CAHashes) > 0 {
+		hint = "\nhint: of the authorities in cluster-info only those count that are pinned; tripod token create --print-join-command on a master prints all pins"
+	}
+	return &Error{BadCA, fmt.Errorf("the apiserver at %s can not be trusted: %w%s", i.Endpoint, verification.Err, hint)}
 }
 
 // askew says whether the certificate is valid by the server's clock, which nobody vouches for: it explains, no more.

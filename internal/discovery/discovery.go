@@ -32,6 +32,8 @@ const (
 	Unreachable Kind = "unreachable"
 	// NoEtcd is a cluster whose etcd does not answer: without a quorum nobody can join.
 	NoEtcd Kind = "etcd"
+	// Forbidding is a cluster that forbids everything, as one without rules does, or without an etcd to read them from.
+	Forbidding Kind = "RBAC"
 	// Unsigned is a cluster that answers, and has no signed cluster-info.
 	Unsigned Kind = "unsigned"
 )
@@ -80,11 +82,14 @@ type Found struct {
 // Discover looks until it has found the cluster, it is certain that it can't, or ctx is over. tell gets each new
 // reason why it has not yet. The error is a *Error unless ctx was cancelled.
 func Discover(ctx context.Context, s Source, tell func(reason string)) (Found, error) {
-	if s.Now == nil {
-		s.Now = time.Now
+	return (&inquiry{Source: s, tell: tell, patience: patient()}).find(ctx)
+}
+
+func (i *inquiry) find(ctx context.Context) (Found, error) {
+	if i.Now == nil {
+		i.Now = time.Now
 	}
-	i := &inquiry{Source: s, tell: tell}
-	if s.File != "" {
+	if i.File != "" {
 		return i.byFile(ctx)
 	}
 	return i.byToken(ctx)
@@ -93,7 +98,8 @@ func Discover(ctx context.Context, s Source, tell func(reason string)) (Found, e
 // inquiry is one discovery.
 type inquiry struct {
 	Source
-	tell func(string)
+	tell     func(string)
+	patience patience
 	// roots vouch for the server of a File at an https URL; nil are those of this machine.
 	roots *x509.CertPool
 	last  error
@@ -105,13 +111,21 @@ type inquiry struct {
 	date, at time.Time
 }
 
-const (
-	pause = 100 * time.Millisecond
-	// patience is how long a cluster that answers may take to sign cluster-info.
-	patience = 8 * time.Second
-	// etcdPatience is how long an apiserver that answers may be without its etcd, which may be starting again.
-	etcdPatience = 15 * time.Second
-)
+const pause = 100 * time.Millisecond
+
+// patience is for how long a cluster that answers may answer so.
+type patience struct {
+	// unsigned is without a cluster-info, or without a signature by the token.
+	unsigned time.Duration
+	// etcd is without an etcd, which may be starting again.
+	etcd time.Duration
+	// rbac is forbidding everything, as a fresh apiserver does until it has its rules.
+	rbac time.Duration
+}
+
+func patient() patience {
+	return patience{unsigned: 8 * time.Second, etcd: 15 * time.Second, rbac: 30 * time.Second}
+}
 
 // until asks again and again. An error that is an *Error is final.
 func (i *inquiry) until(ctx context.Context, ask func(context.Context) error) error {
@@ -154,7 +168,7 @@ func (i *inquiry) overdue() bool {
 	if i.answered.IsZero() {
 		i.answered = time.Now()
 	}
-	return time.Since(i.answered) > patience
+	return time.Since(i.answered) > i.patience.unsigned
 }
 
 // found is the cluster with the credentials of user.

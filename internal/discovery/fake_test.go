@@ -29,12 +29,17 @@ func fake(t *testing.T, handler http.HandlerFunc) (s *httptest.Server, source So
 // fakeBehind is one that clients reach through another listener.
 func fakeBehind(t *testing.T, handler http.HandlerFunc, front func(net.Listener) net.Listener) (s *httptest.Server, source Source) {
 	t.Helper()
-	s = httptest.NewUnstartedServer(handler)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s = unstarted(handler)
 	s.Listener = front(s.Listener)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s, Source{Endpoint: s.Listener.Addr().String(), Token: token, CAHashes: []string{bootstrap.CAHash(s.Certificate())}}
+}
+
+func unstarted(handler http.HandlerFunc) *httptest.Server {
+	s := httptest.NewUnstartedServer(handler)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	return s
 }
 
 func caPEM(s *httptest.Server) []byte {
@@ -55,6 +60,14 @@ func answerWith(t *testing.T, s *httptest.Server, ca []byte, w http.ResponseWrit
 		t.Error(err)
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]string{"kubeconfig": info, "jws-kubeconfig-abcdef": jws}})
+}
+
+// hasty discovers with little patience, but the same for each kind. It fails after far too long a time.
+func hasty(t *testing.T, s Source) (Found, error) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	return (&inquiry{Source: s, patience: patience{unsigned: time.Second, etcd: time.Second, rbac: time.Second}}).find(ctx)
 }
 
 func TestClock(t *testing.T) {
@@ -129,9 +142,7 @@ func TestNoQuorum(t *testing.T) {
 					w.WriteHeader(status)
 				}
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 2*etcdPatience)
-			defer cancel()
-			_, err := Discover(ctx, source, nil)
+			_, err := hasty(t, source)
 			checkKind(t, err, NoEtcd)
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"tripod.dev/tripod/internal/bootstrap"
+	"tripod.dev/tripod/internal/cluster"
 )
 
 // byFile takes server and CA from a kubeconfig, and their latest from cluster-info where that can be read.
@@ -28,20 +29,33 @@ func (i *inquiry) byFile(ctx context.Context) (Found, error) {
 	if err != nil || server.Host == "" {
 		return Found{}, i.badFile(fmt.Errorf("its server %q is not an https URL", cluster.Server))
 	}
-	if len(cluster.CertificateAuthorityData) == 0 || server.Scheme != "https" {
+	known, err := parseAuthorities(cluster.CertificateAuthorityData)
+	if err != nil || server.Scheme != "https" {
 		return Found{}, i.badFile(errors.New("its cluster needs an https server and a certificate-authority"))
 	}
 	i.Endpoint = server.Host
-	cluster = &api.Cluster{Server: cluster.Server, CertificateAuthorityData: cluster.CertificateAuthorityData}
-	client, err := i.trusting(cluster.CertificateAuthorityData)
-	if err != nil {
-		return Found{}, err
-	}
+	cluster = &api.Cluster{Server: cluster.Server, CertificateAuthorityData: known.pem()}
+	client := i.trusting(known)
 	err = i.until(ctx, func(ctx context.Context) error { return i.refresh(ctx, client, cluster) })
-	if err != nil {
+	f, unwritten := i.found(cluster, user)
+	if err != nil && !knows(ctx, f, err) {
 		return Found{}, err
 	}
-	return i.found(cluster, user)
+	return f, unwritten
+}
+
+// knows says of a cluster that has forbidden everything to everybody whether it answers the user of the file.
+func knows(ctx context.Context, f Found, err error) bool {
+	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Forbidding {
+		return false
+	}
+	c, err := cluster.FromKubeconfig(f.Kubeconfig, "")
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_, err = c.Path(ctx, "/readyz")
+	return err == nil
 }
 
 // refresh takes the CA from cluster-info, if there is one: the file may be older than the CA's last change.
@@ -54,8 +68,11 @@ func (i *inquiry) refresh(ctx context.Context, client *http.Client, cluster *api
 		return err
 	}
 	latest, err := onlyCluster(info[bootstrap.InfoKey])
-	if err == nil && len(latest.CertificateAuthorityData) > 0 {
-		cluster.CertificateAuthorityData = latest.CertificateAuthorityData
+	if err != nil {
+		return nil // of no use: the file is enough
+	}
+	if known, err := parseAuthorities(latest.CertificateAuthorityData); err == nil {
+		cluster.CertificateAuthorityData = known.pem()
 	}
 	return nil
 }
@@ -141,7 +158,9 @@ func (i *inquiry) fetch(ctx context.Context) ([]byte, error) {
 		return nil, i.badFile(err)
 	}
 	i.Endpoint = request.URL.Host
-	response, err := client(&tls.Config{RootCAs: i.roots, Time: i.Now}).Do(request)
+	c := client(&tls.Config{RootCAs: i.roots, Time: i.Now})
+	c.CheckRedirect = i.onlyHTTPS
+	response, err := c.Do(request)
 	if err != nil {
 		return nil, i.unanswered(ctx, err)
 	}
@@ -153,6 +172,15 @@ func (i *inquiry) fetch(ctx context.Context) ([]byte, error) {
 		return nil, i.badFile(errors.New(response.Status))
 	}
 	return io.ReadAll(io.LimitReader(response.Body, answerLimit))
+}
+
+// onlyHTTPS follows to where somebody vouches for, too.
+func (i *inquiry) onlyHTTPS(next *http.Request, via []*http.Request) error {
+	const enough = 10
+	if next.URL.Scheme != "https" || len(via) > enough {
+		return i.badFile(fmt.Errorf("it lies at %s, and only https is followed", next.URL.Redacted()))
+	}
+	return nil
 }
 
 func (i *inquiry) badFile(err error) error {

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +32,7 @@ func TestFileByHTTPS(t *testing.T) {
 	t.Parallel()
 	var s *httptest.Server
 	var files map[string][]byte
+	var elsewhere map[string]string
 	var asked int
 	s, _ = fake(t, func(w http.ResponseWriter, r *http.Request) {
 		data, exists := files[r.URL.Path]
@@ -40,6 +40,8 @@ func TestFileByHTTPS(t *testing.T) {
 		switch {
 		case r.URL.Path == "/starting" && asked < 3:
 			w.WriteHeader(http.StatusServiceUnavailable)
+		case elsewhere[r.URL.Path] != "":
+			http.Redirect(w, r, elsewhere[r.URL.Path], http.StatusFound)
 		case exists:
 			_, _ = w.Write(data)
 		default:
@@ -54,6 +56,9 @@ func TestFileByHTTPS(t *testing.T) {
 		"/runs":   kubeconfigOf(t, s, caPEM(s), &api.AuthInfo{Exec: &api.ExecConfig{Command: "true", APIVersion: "client.authentication.k8s.io/v1"}}),
 		"/no-ca":  kubeconfigOf(t, s, nil, &api.AuthInfo{Token: token.String()}),
 	}
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(good) }))
+	t.Cleanup(plain.Close)
+	elsewhere = map[string]string{"/moved": s.URL + "/good", "/plain": plain.URL + "/good"}
 	trusted := x509.NewCertPool()
 	trusted.AddCert(s.Certificate())
 	for _, tt := range []struct {
@@ -61,7 +66,7 @@ func TestFileByHTTPS(t *testing.T) {
 		roots *x509.CertPool
 		kind  Kind
 	}{
-		{"/good", trusted, ""}, {"/starting", trusted, ""}, {"/good", x509.NewCertPool(), BadCA}, {"/missing", trusted, BadFile}, {"/garbage", trusted, BadFile},
+		{"/good", trusted, ""}, {"/starting", trusted, ""}, {"/moved", trusted, ""}, {"/plain", trusted, BadFile}, {"/good", x509.NewCertPool(), BadCA}, {"/missing", trusted, BadFile}, {"/garbage", trusted, BadFile},
 		{"/nobody", trusted, BadFile}, {"/ours", trusted, BadFile}, {"/runs", trusted, BadFile}, {"/no-ca", trusted, BadFile},
 	} {
 		i := &inquiry{Source: Source{File: s.URL + tt.path, Now: time.Now}, roots: tt.roots}
@@ -121,47 +126,26 @@ func TestFileCredentials(t *testing.T) {
 	}
 }
 
-// Of a bundle of authorities one has to be pinned, and all are kept.
-func TestBundle(t *testing.T) {
-	t.Parallel()
-	other, err := certs.Issue(certs.Spec{CommonName: "old", CA: true, Algorithm: certs.ECDSAP256, Validity: time.Hour}, nil, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s *httptest.Server
-	var bundle []byte
-	s, source := fake(t, func(w http.ResponseWriter, _ *http.Request) { answerWith(t, s, bundle, w) })
-	bundle = slices.Concat(other.CertPEM(), caPEM(s))
-	for pin, kind := range map[string]Kind{source.CAHashes[0]: "", bootstrap.CAHash(other.Cert): "", "sha256:" + strings.Repeat("0", 64): BadCA} {
-		source.CAHashes = []string{pin}
-		f, err := Discover(t.Context(), source, nil)
-		checkKind(t, err, kind)
-		if kind == "" && string(f.CA) != string(bundle) {
-			t.Errorf("pinned by %s: found %s", pin, f.CA)
-		}
-		if kind == BadCA && !strings.Contains(err.Error(), bootstrap.CAHash(other.Cert)+", "+bootstrap.CAHash(s.Certificate())) {
-			t.Errorf("the error names not both: %v", err)
-		}
-	}
-}
-
 // A cluster that has no cluster-info for everybody is given its time, then named as such.
 func TestNoClusterInfo(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound, http.StatusOK} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
-			_, source := fake(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, source := fake(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/readyz" {
+					return // the apiserver is well
+				}
 				w.WriteHeader(status)
 				_, _ = w.Write([]byte(`{"data": {}}`))
 			})
-			begun := time.Now()
-			_, err := Discover(t.Context(), source, nil)
+			_, err := hasty(t, source)
 			checkKind(t, err, Unsigned)
-			if took := time.Since(begun); took < patience || took > patience+4*time.Second {
-				t.Errorf("certain after %s", took)
+			hint := "tripod init phase bootstrap-token"
+			if status == http.StatusUnauthorized {
+				hint = "--discovery-file"
 			}
-			if !strings.Contains(err.Error(), "has no cluster-info for everybody to read") || !strings.Contains(err.Error(), "tripod init phase bootstrap-token") {
+			if !strings.Contains(err.Error(), "has no cluster-info for everybody to read") || !strings.Contains(err.Error(), hint) {
 				t.Errorf("error %v", err)
 			}
 		})

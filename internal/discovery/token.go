@@ -3,8 +3,6 @@ package discovery
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -51,25 +49,24 @@ func (i *inquiry) vouched(ctx context.Context) (*api.Cluster, error) {
 	if err != nil {
 		return nil, &Error{BadCA, fmt.Errorf("cluster-info at %s: %w", i.Endpoint, err)}
 	}
-	if err := i.pinned(cluster.CertificateAuthorityData); err != nil {
+	known, err := i.pinned(cluster.CertificateAuthorityData)
+	if err != nil {
 		return nil, err
 	}
 	if jws == "" {
-		return nil, i.unsigned(ctx, info, cluster)
+		return nil, i.unsigned(ctx, info, known)
 	}
-	return cluster, i.same(ctx, info, cluster)
+	cluster.CertificateAuthorityData = known.pem()
+	return cluster, i.same(ctx, info, known)
 }
 
-// same reads cluster-info over verified TLS: what vouches for the CA has to answer by it. It is insisted on for itself:
+// same reads cluster-info over verified TLS: a server that is known by a pin then vouches for all of it. It is insisted on for itself:
 // where a balancer sends connections in turn to masters that are not all up, one that got through is followed by one
 // that does not, and to begin anew each time would never end.
-func (i *inquiry) same(ctx context.Context, info map[string]string, cluster *api.Cluster) error {
-	client, err := i.trusting(cluster.CertificateAuthorityData)
-	if err != nil {
-		return err
-	}
+func (i *inquiry) same(ctx context.Context, info map[string]string, known authorities) error {
+	client := i.trusting(known)
 	var again map[string]string
-	err = i.until(ctx, func(ctx context.Context) (err error) {
+	err := i.until(ctx, func(ctx context.Context) (err error) {
 		again, err = i.info(ctx, client)
 		return err
 	})
@@ -81,17 +78,14 @@ func (i *inquiry) same(ctx context.Context, info map[string]string, cluster *api
 
 // unsigned finds out why there is no signature: the token may not be known, or it is too early. The token goes to
 // nobody who is not known to be the cluster.
-func (i *inquiry) unsigned(ctx context.Context, info map[string]string, cluster *api.Cluster) error {
+func (i *inquiry) unsigned(ctx context.Context, info map[string]string, known authorities) error {
 	late := i.overdue()
 	if len(i.CAHashes) == 0 {
 		return i.doubtful(info, late)
 	}
-	client, err := i.trusting(cluster.CertificateAuthorityData)
-	if err != nil {
-		return err
-	}
+	client := i.trusting(known)
 	var status int
-	err = i.until(ctx, func(ctx context.Context) (err error) {
+	err := i.until(ctx, func(ctx context.Context) (err error) {
 		status, err = i.authenticates(ctx, client)
 		return err
 	})
@@ -125,29 +119,30 @@ func (i *inquiry) doubtful(info map[string]string, late bool) error {
 	return &Error{Unsigned, fmt.Errorf("%w: the controller-manager (bootstrapsigner) does not run, or no token is valid", reason)}
 }
 
-// pinned says whether one of the authorities is pinned, or none needs to be.
-func (i *inquiry) pinned(ca []byte) error {
+// pinned are the authorities of a bundle that may say who the cluster is: those with a pin. Where none needs to be pinned,
+// the token's signature vouches for all.
+func (i *inquiry) pinned(bundle []byte) (authorities, error) {
+	all, err := parseAuthorities(bundle)
+	if err != nil {
+		return authorities{}, &Error{BadCA, fmt.Errorf("the CA in cluster-info at %s: %w", i.Endpoint, err)}
+	}
 	if len(i.CAHashes) == 0 && i.Unsafe {
-		return nil
+		return all, nil
 	}
 	var hashes []string
-	for rest := ca; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return &Error{BadCA, fmt.Errorf("the CA in cluster-info at %s: %w", i.Endpoint, err)}
-		}
+	known := authorities{bundle: all.bundle}
+	for _, cert := range all.bundle {
 		hash := bootstrap.CAHash(cert)
 		if slices.ContainsFunc(i.CAHashes, func(pin string) bool { return strings.EqualFold(pin, hash) }) {
-			return nil
+			known.anchors = append(known.anchors, cert)
 		}
 		hashes = append(hashes, hash)
 	}
-	return &Error{BadCA, fmt.Errorf("the CA of the cluster at %s is %s, which is not pinned\nhint: it is another cluster, or somebody between; compare with --discovery-token-ca-cert-hash on a master: tripod token create --print-join-command",
-		i.Endpoint, cmp.Or(strings.Join(hashes, ", "), "missing"))}
+	if len(known.anchors) > 0 {
+		return known, nil
+	}
+	return authorities{}, &Error{BadCA, fmt.Errorf("the CA of the cluster at %s is %s, which is not pinned\nhint: it is another cluster, or somebody between; compare with --discovery-token-ca-cert-hash on a master: tripod token create --print-join-command",
+		i.Endpoint, strings.Join(hashes, ", "))}
 }
 
 // onlyCluster is the cluster in cluster-info's kubeconfig.
