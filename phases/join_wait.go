@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os/exec"
 	"strings"
 	"time"
@@ -19,7 +16,7 @@ import (
 // proveJoined asks the kubelet for its health, and the cluster, as that node, for the node.
 func proveJoined(ctx context.Context, p *Prober) error {
 	m := p.master
-	if err := kubeletHealthy(ctx, m); err != nil {
+	if err := p.alive(ctx); err != nil {
 		return err
 	}
 	api, err := m.Joining.own()
@@ -30,30 +27,6 @@ func proveJoined(ctx context.Context, p *Prober) error {
 	_, err = api.Get(ctx, cluster.Node(name))
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("the kubelet has not registered node %s yet", name)
-	}
-	return err
-}
-
-// kubeletHealthy asks the kubelet where its configuration says that it answers.
-func kubeletHealthy(ctx context.Context, m Master) error {
-	document, err := kubeletConfiguration(m)
-	if err != nil {
-		return err
-	}
-	at := net.JoinHostPort(fmt.Sprint(document["healthzBindAddress"]), fmt.Sprint(document["healthzPort"]))
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at+"/healthz", nil)
-	if err != nil {
-		return err
-	}
-	client := http.Client{Timeout: answerWithin, Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		return unanswered("the kubelet at "+at, err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the kubelet at %s answers %s: %s", at, response.Status, strings.TrimSpace(string(body)))
 	}
 	return err
 }

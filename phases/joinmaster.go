@@ -95,7 +95,7 @@ func proveMaster(ctx context.Context, p *Prober) error {
 	if p.master.Rootless {
 		return proveAll(ctx, p)
 	}
-	return errors.Join(proveAll(ctx, p), kubeletHealthy(ctx, p.master))
+	return errors.Join(proveAll(ctx, p), p.alive(ctx))
 }
 
 // kubeletWithin is the time for the kubelet's health.

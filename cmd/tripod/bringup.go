@@ -157,7 +157,7 @@ func realSite(c config.Config) (phases.Site, error) {
 		images[component] = c.Image(component)
 	}
 	kubelet, err := h.NewKubelet(host.KubeletOptions{
-		Node: c.Node.Registration.Name, Socket: c.Node.Registration.CRISocket, Images: images, Files: phases.KubeletPaths(c),
+		Node: c.Node.Registration.Name, Socket: c.Node.Registration.CRISocket, Images: images, Files: phases.KubeletPaths(c), Dir: c.Paths.Kubelet,
 	})
 	return phases.Site{Host: h, Runner: kubelet, Kubelet: kubelet}, err
 }

@@ -132,7 +132,7 @@ func (c *joinCommand) load() (config.Config, []string, error) {
 func joinSite(c config.Config) (phases.Site, error) {
 	h := host.Open("/")
 	kubelet, err := h.NewKubelet(host.KubeletOptions{
-		Node: c.Node.Registration.Name, Socket: c.Node.Registration.CRISocket, Files: phases.KubeletPaths(c),
+		Node: c.Node.Registration.Name, Socket: c.Node.Registration.CRISocket, Files: phases.KubeletPaths(c), Dir: c.Paths.Kubelet,
 	})
 	return phases.Site{Host: h, Runner: kubelet, Kubelet: kubelet}, err
 }

@@ -85,25 +85,25 @@ func (k *Kubelet) restart(ctx context.Context) error {
 		_, err := systemctl(ctx, "restart", "kubelet")
 		return err
 	}
-	healthz, err := netip.ParseAddrPort(k.o.Healthz)
+	c, err := k.host.KubeletConfig(k.o.Dir)
 	if err != nil {
 		return err
 	}
-	return again(ctx, kubeletWithin, func() error { return k.terminate(healthz) })
+	at := c.API
+	if c.Healthz.IsValid() {
+		at = c.Healthz
+	}
+	return again(ctx, kubeletWithin, func() error { return k.terminate(at) })
 }
 
-// terminate ends the kubelet that listens on its healthz. One that is just starting does not yet, and may know the pod.
-func (k *Kubelet) terminate(healthz netip.AddrPort) error {
-	listeners, err := k.host.listeners([]uint16{healthz.Port()})
-	if err != nil {
-		return err
-	}
-	for _, l := range listeners[healthz.Port()] {
-		if l.Process == "kubelet" && l.Addr == healthz {
+// terminate ends the kubelet that is reached there. One that is just starting does not listen yet, and may know the pod.
+func (k *Kubelet) terminate(at netip.AddrPort) error {
+	for _, l := range k.host.Holders(at) {
+		if l.Process == "kubelet" {
 			return syscall.Kill(l.PID, syscall.SIGTERM)
 		}
 	}
-	return fmt.Errorf("no kubelet listens on %s", healthz)
+	return fmt.Errorf("no kubelet listens on %s", at)
 }
 
 // end ends a pod. A container that the old kubelet was just starting can not be removed before it has started: that

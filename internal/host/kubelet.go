@@ -2,11 +2,13 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -33,8 +35,8 @@ type KubeletOptions struct {
 	Node string
 	// Socket is the container runtime's, unix:///...
 	Socket string
-	// Healthz is host:port of the kubelet's healthz, 127.0.0.1:10248 if empty.
-	Healthz string
+	// Dir is the kubelet's directory, in which its configuration lies.
+	Dir string
 	// Images are the components' images, by component; see Expect. Optional.
 	Images map[string]string
 	// Files are the files that the service reads when it starts.
@@ -43,9 +45,6 @@ type KubeletOptions struct {
 
 // NewKubelet makes a Kubelet. It connects to nothing before it is asked something.
 func (h *Host) NewKubelet(o KubeletOptions) (*Kubelet, error) {
-	if o.Healthz == "" {
-		o.Healthz = "127.0.0.1:10248"
-	}
 	conn, err := h.dialCRI(o.Socket)
 	if err != nil {
 		return nil, err
@@ -68,17 +67,41 @@ func (k *Kubelet) Expect(images map[string]string, unpulled map[string]bool) {
 // Close ends the connection to the runtime.
 func (k *Kubelet) Close() error { return k.close() }
 
-// Alive asks the kubelet's healthz once.
+// Alive asks the kubelet for its health once, where its configuration says that it answers. That in its files is tried first:
+// to look at the flags of the process that runs costs a look at all processes.
 func (k *Kubelet) Alive(ctx context.Context) error {
-	if err := get(ctx, "http://"+k.o.Healthz+"/healthz"); err != nil {
-		return fmt.Errorf("the kubelet does not answer on %s: %w", k.o.Healthz, err)
+	c, err := k.host.kubeletConfig(k.o.Dir, k.host.givenFlags(k.o.Dir))
+	if err == nil {
+		err = c.answers(ctx)
+	}
+	if err == nil {
+		return nil
+	}
+	if now, bad := k.host.KubeletConfig(k.o.Dir); bad == nil && now != c {
+		return now.answers(ctx)
+	}
+	return err
+}
+
+// answers asks the kubelet for its health once. One that has its healthz switched off is asked at its API, which answers whom
+// it does not know, too, but that he is not known.
+func (c KubeletConfig) answers(ctx context.Context) error {
+	at, ask := c.Healthz, func() error { return get(ctx, "http://"+c.Healthz.String()+"/healthz", http.StatusOK) }
+	if !c.Healthz.IsValid() {
+		at, ask = c.API, func() error {
+			return get(ctx, "https://"+c.API.String()+"/healthz", http.StatusOK, http.StatusUnauthorized, http.StatusForbidden)
+		}
+	}
+	if err := ask(); err != nil {
+		return fmt.Errorf("the kubelet does not answer on %s: %w", at, err)
 	}
 	return nil
 }
 
-func get(ctx context.Context, url string) error {
-	// No proxy, whatever the environment says: the kubelet is on loopback.
-	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+// get wants one of these answers. No proxy, whatever the environment says: the kubelet is on this machine. Nothing that it says
+// is believed but that it is there, so it may be anybody by its certificate, which it has mostly signed itself.
+func get(ctx context.Context, url string, fine ...int) error {
+	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -88,7 +111,7 @@ func get(ctx context.Context, url string) error {
 		return bareNet(err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	if !slices.Contains(fine, response.StatusCode) {
 		return errors.New(response.Status)
 	}
 	return nil

@@ -124,7 +124,8 @@ func serve(t *testing.T, f *fakeRuntime, alive bool) *Kubelet {
 		healthz.Close()
 	}
 	t.Cleanup(healthz.Close)
-	k, err := h.NewKubelet(KubeletOptions{Node: "Node-1", Socket: "unix:///cri.sock", Healthz: healthz.Listener.Addr().String(),
+	configure(t, h, healthzAt(healthz.Listener.Addr().String()))
+	k, err := h.NewKubelet(KubeletOptions{Node: "Node-1", Socket: "unix:///cri.sock", Dir: kubeletDir,
 		Images: map[string]string{"etcd": "registry.k8s.io/etcd:3.6.8-0"}})
 	if err != nil {
 		t.Fatal(err)
@@ -198,8 +199,9 @@ func TestPod(t *testing.T) {
 
 func TestKubeletErrors(t *testing.T) {
 	t.Parallel()
-	h := Open("/")
-	k, err := h.NewKubelet(KubeletOptions{Node: "n", Socket: "unix:///nowhere/cri.sock", Healthz: "127.0.0.1:1"})
+	h := Open(t.TempDir())
+	configure(t, h, healthzAt("127.0.0.1:1"))
+	k, err := h.NewKubelet(KubeletOptions{Node: "n", Socket: "unix:///nowhere/cri.sock", Dir: kubeletDir})
 	if err != nil {
 		t.Fatal(err)
 	}
