@@ -3,6 +3,7 @@ package phases
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 
 	"tripod.dev/tripod/certs"
@@ -29,7 +30,10 @@ func (m Master) trust() map[string]*tls.Config {
 // of theirs, that it is this one: who signed it and for which names is the user's affair.
 func (m Master) serving(pair, name string, args []config.Arg) *tls.Config {
 	if m.signsForItself(pair) {
-		return &tls.Config{InsecureSkipVerify: true} // another one at each start, and asked on loopback
+		return &tls.Config{
+			InsecureSkipVerify: true, // VerifyConnection does what can be done
+			VerifyConnection:   func(s tls.ConnectionState) error { return madeForItself(s.PeerCertificates) },
+		}
 	}
 	theirs := argument(args, "tls-cert-file", "")
 	ours, _ := pairPaths(m.Config, pair)
@@ -53,6 +57,23 @@ func (m Master) serving(pair, name string, args []config.Arg) *tls.Config {
 			return nil
 		},
 	}
+}
+
+// madeForItself is nil for a certificate as components make it for themselves where they are given none: for localhost, by an
+// authority that they make along with it, anew at each start (k8s.io/apiserver, MaybeDefaultWithSelfSignedCerts). No authority
+// of the cluster vouches for it, so that whoever gets hold of the port could show one like it. He would hear nothing that is
+// secret: these components are asked without credentials, and that the right container runs is proved by its revision. It
+// lives as long as its process, past its end.
+func madeForItself(shown []*x509.Certificate) error {
+	roots := x509.NewCertPool()
+	for _, authority := range shown[1:] {
+		roots.AddCert(authority)
+	}
+	_, err := shown[0].Verify(x509.VerifyOptions{DNSName: "localhost", Roots: roots, CurrentTime: shown[0].NotBefore})
+	if err != nil {
+		return fmt.Errorf("it is not the certificate that the component makes for itself: %w", err)
+	}
+	return nil
 }
 
 // administrator is whom the apiserver answers always: RBAC can refuse the one in admin.conf as long as it has no rules.
