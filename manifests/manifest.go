@@ -8,6 +8,7 @@ package manifests
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,8 +60,20 @@ func annotation(manifest []byte, name string) string {
 	return pod.Annotations[name]
 }
 
-// Decode reads a manifest, YAML or JSON strictly: duplicate and unknown fields, and fields in the wrong case, are errors, all told at once.
+// Decode reads a manifest, YAML or JSON strictly: duplicate and unknown fields, and fields in the wrong case, are errors, all told
+// at once. So is a pod without the container that has its name, as what is left of a file that was cut off.
 func Decode(data []byte) (*corev1.Pod, error) {
+	pod, err := strictly(data)
+	if err == nil {
+		err = whole(pod)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pod, nil
+}
+
+func strictly(data []byte) (*corev1.Pod, error) {
 	doc, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
 		return nil, err
@@ -71,4 +84,20 @@ func Decode(data []byte) (*corev1.Pod, error) {
 		return nil, err
 	}
 	return &pod, nil
+}
+
+func whole(pod *corev1.Pod) error {
+	if pod.Kind != "Pod" || pod.Name == "" || Container(pod) == nil {
+		return fmt.Errorf("it is not whole: it describes no pod with a container of the pod's name (%q)", pod.Name)
+	}
+	return nil
+}
+
+// Container is the one that has its pod's name: the component itself, wherever patches put others. It is nil if there is none.
+func Container(pod *corev1.Pod) *corev1.Container {
+	i := slices.IndexFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == pod.Name })
+	if i < 0 {
+		return nil
+	}
+	return &pod.Spec.Containers[i]
 }

@@ -36,6 +36,39 @@ spec:
 	}
 }
 
+// Wherever a manifest is cut off, it is an error, or a pod that has its container.
+func TestDecodeCut(t *testing.T) {
+	t.Parallel()
+	whole, err := Encode(testPod())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := range whole {
+		pod, err := Decode(whole[:size])
+		if err == nil && Container(pod) == nil {
+			t.Errorf("%q is taken for a manifest", whole[:size])
+		}
+	}
+	for _, text := range []string{"", "null", "[]", "a: [", "apiVersion: v1\nkind: Pod\nmetadata: {name: etcd}\nspec:\n  containers:\n",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: etcd}\nspec: {containers: [{name: other}]}", "apiVersion: v1\nkind: Secret\nmetadata: {name: etcd}\n"} {
+		if pod, err := Decode([]byte(text)); err == nil {
+			t.Errorf("%q is taken for %v", text, pod)
+		}
+	}
+}
+
+// A container that a patch puts before the component's own is not taken for it.
+func TestContainer(t *testing.T) {
+	t.Parallel()
+	pod, err := Patch(testPod(), "etcd", parsed(t, map[string]string{"etcd.yaml": "spec: {containers: [{name: beside, image: 'beside:1'}]}"}))
+	if err != nil || len(pod.Spec.Containers) != 2 {
+		t.Fatal(err, pod)
+	}
+	if got := Container(pod).Image; got != "etcd:1" {
+		t.Errorf("etcd's image is %s, of %v", got, pod.Spec.Containers)
+	}
+}
+
 // Every change of the pod or of a file that it reads is another revision; nothing else is.
 func TestRevise(t *testing.T) {
 	t.Parallel()

@@ -24,12 +24,15 @@ func Patch(pod *corev1.Pod, target string, files []PatchFile) (*corev1.Pod, erro
 		if document, err = f.Apply(document, corev1.Pod{}); err != nil {
 			return nil, err
 		}
-		if patched, err = Decode(document); err != nil {
+		if patched, err = strictly(document); err != nil {
 			return nil, fmt.Errorf("patch file %s makes no pod: %w", f.Name, err)
 		}
 		if patched.Kind != pod.Kind || patched.Name != pod.Name || patched.Namespace != pod.Namespace {
 			return nil, fmt.Errorf("patch file %s makes %s %s/%s of %s %s/%s: kind, name and namespace must stay", f.Name,
 				patched.Kind, patched.Namespace, patched.Name, pod.Kind, pod.Namespace, pod.Name)
+		}
+		if err := whole(patched); err != nil {
+			return nil, fmt.Errorf("patch file %s makes no pod: %w", f.Name, err)
 		}
 	}
 	return patched, nil

@@ -89,6 +89,7 @@ func TestPatch(t *testing.T) {
 
 		"unknown field":    {files: map[string]string{"etcd0.yaml": "spec: {hostNetwrok: true}"}, err: `patch file etcd0.yaml makes no pod: unknown field "spec.hostNetwrok"`},
 		"renames the pod":  {files: map[string]string{"etcd+merge.yaml": "metadata: {name: etcd2}"}, err: "name and namespace must stay"},
+		"no container":     {files: map[string]string{"etcd+merge.yaml": "spec: {containers: []}"}, err: "patch file etcd+merge.yaml makes no pod: it is not whole"},
 		"no such path":     {files: map[string]string{"etcd+json.json": `[{"op": "remove", "path": "/spec/none"}]`}, err: "patch file etcd+json.json, document 1: "},
 		"no json patch":    {files: map[string]string{"etcd+json.json": `{}`}, err: "patch file etcd+json.json, document 1: "},
 		"no object at all": {files: map[string]string{"etcd.yaml": "text"}, err: "patch file etcd.yaml, document 1: "},

@@ -75,6 +75,10 @@ type KeptFile struct {
 
 func generationsDir(c config.Config) string { return filepath.Join(c.Paths.State, "generations") }
 
+func generationPath(c config.Config, number int) string {
+	return filepath.Join(generationsDir(c), strconv.Itoa(number)+".json")
+}
+
 var generationName = regexp.MustCompile(`^([0-9]+)\.json$`)
 
 // ReadGenerations reads what ran on this master, oldest first.
@@ -105,7 +109,7 @@ func ReadGenerations(h *host.Host, c config.Config) ([]Generation, error) {
 
 func (g Generation) file(c config.Config) (host.File, error) {
 	data, err := json.Marshal(g)
-	return host.File{Path: filepath.Join(generationsDir(c), strconv.Itoa(g.Number)+".json"), Mode: 0o600, Data: append(data, '\n')}, err
+	return host.File{Path: generationPath(c, g.Number), Mode: 0o600, Data: append(data, '\n')}, err
 }
 
 // manifest is the one among the files; nil if there are none.

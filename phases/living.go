@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"tripod.dev/tripod/internal/config"
-	"tripod.dev/tripod/manifests"
 )
 
 // Upgrade is how a living master becomes what it is to be: of another version, or configuration, with other certificates,
@@ -136,7 +135,7 @@ func (m Master) wantedPod(component string) (*corev1.Pod, error) {
 		if len(earlier) == 0 {
 			return nil, fmt.Errorf("there is no %s, nor is it known what it was\nhint: tripod apply makes it by the cluster's configuration", manifestPath(m, component))
 		}
-		return manifests.Decode(earlier)
+		return m.earlierPod(component)
 	}
 	pods := map[string]func(Master) (*corev1.Pod, error){
 		"etcd": etcdPod, "kube-apiserver": apiserverPod, "kube-controller-manager": controllerManagerPod, "kube-scheduler": schedulerPod,

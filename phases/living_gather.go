@@ -97,7 +97,11 @@ func (m *Master) here() (config.Here, error) {
 	if len(apiserver) == 0 {
 		return here, nil
 	}
-	flags := manifests.ManifestFlags(apiserver)
+	pod, err := m.earlierPod("kube-apiserver")
+	if err != nil {
+		return here, &InputError{err}
+	}
+	flags := manifests.CommandFlags(pod)
 	addr, err := netip.ParseAddr(flags["advertise-address"])
 	if err != nil {
 		return here, &InputError{fmt.Errorf("%s: --advertise-address=%s: %w", manifestPath(*m, "kube-apiserver"), flags["advertise-address"], err)}

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,15 +31,34 @@ func (m Master) expect(s Site) error {
 func (m Master) wantedContainer(component string) (corev1.Container, error) {
 	var pod *corev1.Pod
 	var err error
-	if m.Living.Back != nil {
-		pod, err = manifests.Decode(m.Living.Back.Components[component].manifest())
+	if back := m.Living.Back; back != nil {
+		path := generationPath(m.Config, back.Number)
+		pod, err = decoded(component, back.Components[component].manifest(), path, "tripod history shows what else there is to go back to")
 	} else {
 		pod, err = m.wantedPod(component)
 	}
 	if err != nil {
 		return corev1.Container{}, err
 	}
-	return pod.Spec.Containers[0], nil
+	return *manifests.Container(pod), nil
+}
+
+// decoded is a component's manifest that was read from disk. The error names the file, and the way out.
+func decoded(component string, manifest []byte, path, hint string) (*corev1.Pod, error) {
+	pod, err := manifests.Decode(manifest)
+	if err == nil && pod.Name != component {
+		err = fmt.Errorf("it describes the pod %s", pod.Name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s of %s: %w\nhint: %s", component, path, err, hint)
+	}
+	return pod, nil
+}
+
+// earlierPod is the component's pod by its earlier manifest.
+func (m Master) earlierPod(component string) (*corev1.Pod, error) {
+	return decoded(component, m.earlierManifest(component), manifestPath(m, component),
+		"put the whole file back, or move it out of that directory: tripod then takes its copy of what ran here (tripod history)")
 }
 
 // changedImages wants the images of what is to run on this machine, those that patches name included.

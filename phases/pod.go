@@ -51,7 +51,7 @@ func (m Master) pod(template string, values any, version config.Version, extra c
 	if err := errors.Join(manifests.CheckArgs(pod.Name, version, extra.ExtraArgs)...); err != nil {
 		return nil, err
 	}
-	container := &pod.Spec.Containers[0]
+	container := manifests.Container(pod)
 	container.Command = withArgs(container.Command, extra.ExtraArgs)
 	container.Env = withEnvs(extra.ExtraEnvs)
 	for _, v := range extra.ExtraVolumes {
