@@ -86,7 +86,7 @@ func (m Master) halfway() []retreat {
 	for _, component := range manifests.Components() {
 		was, kept := known.Components[component]
 		now, _ := m.revision(component)
-		if kept && now.Revision != was.Revision && m.Living.Unwell[component] != nil {
+		if kept && !now.same(was) && m.Living.Unwell[component] != nil {
 			ways = append(ways, retreat{phase: componentPhase(component), proof: componentProof(component), old: was.host()})
 		}
 	}

@@ -171,7 +171,7 @@ func TestHalfway(t *testing.T) {
 	}
 	remade := func(m *Master) {
 		f := m.Files[manifestPath(*m, "etcd")]
-		f.Data = bytes.ReplaceAll(f.Data, []byte(manifests.RevisionOf(f.Data)), []byte("another"))
+		f.Data = bytes.Replace(f.Data, []byte("    - etcd\n"), []byte("    - etcd\n    - --v=4\n"), 1)
 		m.Files[manifestPath(*m, "etcd")] = f
 	}
 	back := func(to int) func(*Master) { return func(m *Master) { m.Living.Back = &Generation{Number: to} } }

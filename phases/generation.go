@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -129,17 +130,25 @@ func (r Revision) host() []host.File {
 	return files
 }
 
-// same says whether the other has the same revisions.
+// same says whether the other has the same running.
 func (g Generation) same(other Generation) bool {
-	if len(g.Components) == 0 || len(g.Components) != len(other.Components) {
-		return false
-	}
-	for component, r := range g.Components {
-		if other.Components[component].Revision != r.Revision {
-			return false
+	return len(g.Components) > 0 && maps.EqualFunc(g.Components, other.Components, Revision.same)
+}
+
+// same says whether the other has the same running: by what the files hold, as a manifest that somebody has edited still has the
+// revision that it was made with.
+func (r Revision) same(other Revision) bool { return maps.Equal(r.contents(), other.contents()) }
+
+// contents are those of the files by path, the manifest's as what it has run.
+func (r Revision) contents() map[string]string {
+	all := map[string]string{}
+	for i, f := range r.Files {
+		all[f.Path] = string(f.Data)
+		if i == len(r.Files)-1 {
+			all[f.Path] = manifests.Content(f.Data)
 		}
 	}
-	return true
+	return all
 }
 
 // leafs are the pairs and kubeconfigs that belong to one component alone: who changes them restarts it.

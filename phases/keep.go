@@ -3,6 +3,7 @@ package phases
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,10 +24,11 @@ func keepEarlier(m Master) ([]Change, error) {
 	}
 	var all []Generation
 	number := m.newest().Number + 1
-	if g, found := m.found(number); found {
+	g, found := m.found(number)
+	if found {
 		all, number = append(all, g), number+1
 	}
-	if !m.goesOn() {
+	if found || !m.goesOn() {
 		all = append(all, Generation{Number: number, Verb: m.Living.Verb, Began: m.Now, Verdict: UnderWay, Version: m.Version.Tag()})
 	}
 	var kept []Change
@@ -35,7 +37,7 @@ func keepEarlier(m Master) ([]Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		kept = append(kept, Change{Verb: "keep", What: g.String(), Files: []host.File{file}})
+		kept = append(kept, Change{Verb: "keep", What: g.String(), Files: []host.File{file}, Diff: m.edits(g)})
 	}
 	return kept, nil
 }
@@ -59,12 +61,20 @@ func (m Master) component(component string) ([]Change, error) {
 	return wants[component](m)
 }
 
-// found is a generation of what lies on disk, if nothing is known of it. What a killed run has left is none.
+// found is a generation of what lies on disk, if nothing is known of it. What a killed run has left is none, unless somebody
+// has edited it since.
 func (m Master) found(number int) (Generation, bool) {
 	was := Master{Config: m.Living.Was, Facts: m.Facts}
 	g := Generation{Number: number, Verb: foundVerb, Began: m.Now, Ended: m.Now, Verdict: Healthy, Version: was.Version.Tag(), Components: m.onDisk()}
 	known, whole := m.settled()
-	if m.newest().Verdict == UnderWay || whole && g.same(known) {
+	if m.newest().Verdict == UnderWay {
+		if !m.editedHalfway(known) {
+			return Generation{}, false
+		}
+		g.Components = maps.Clone(known.Components)
+		maps.Copy(g.Components, m.onDisk())
+	}
+	if whole && g.same(known) {
 		return Generation{}, false
 	}
 	if len(m.Living.Unwell) > 0 {
@@ -72,6 +82,39 @@ func (m Master) found(number int) (Generation, bool) {
 	}
 	g.document(was)
 	return g, true
+}
+
+// editedHalfway says whether somebody has edited a manifest since a run was killed that this one goes on with: one that changes no
+// manifests has left them as they were, or taken them away.
+func (m Master) editedHalfway(known Generation) bool {
+	if !m.Living.Kept || !m.goesOn() || len(known.Components) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(manifests.Components(), func(component string) bool {
+		data, there := m.Manifests[component+".yaml"]
+		return there && manifests.Content(data) != manifests.Content(known.Components[component].manifest())
+	})
+}
+
+// edits is what a generation that was found has otherwise than the one that was known.
+func (m Master) edits(g Generation) string {
+	known, whole := m.settled()
+	if !whole || g.Verb != foundVerb {
+		return ""
+	}
+	var diff strings.Builder
+	for _, component := range manifests.Components() {
+		was := map[string]host.File{}
+		for _, f := range known.Components[component].host() {
+			was[f.Path] = f
+		}
+		for _, f := range g.Components[component].host() {
+			if old := was[f.Path]; manifests.Content(old.Data) != manifests.Content(f.Data) {
+				diff.WriteString(describe(old, f, m.contextLines()))
+			}
+		}
+	}
+	return diff.String()
 }
 
 func unwellCauses(unwell map[string]error) []string {

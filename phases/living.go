@@ -55,6 +55,9 @@ type Living struct {
 	Back *Generation
 	// Earlier says that it is asked about what ran before the change.
 	Earlier bool
+	// Manifests are what lay here of the components when the run began, by component, and where a killed run had taken one
+	// away, what lay there before. What this run itself takes away or writes is nothing to plan by.
+	Manifests map[string][]byte
 	// Kept says that the manifests stay what they are, but for their revisions: leafs alone change.
 	Kept bool
 	// Fleet are the versions of what runs in the cluster, as far as it could be asked.
@@ -143,8 +146,12 @@ func (m Master) wantedPod(component string) (*corev1.Pod, error) {
 	return pods[component](m)
 }
 
-// earlierManifest is the component's on disk, or where a killed run has taken it away, the one that lay there.
+// earlierManifest is the component's when the run began; before that is known, the one on disk, or where a killed run has taken it
+// away, the one that lay there.
 func (m Master) earlierManifest(component string) []byte {
+	if m.Living != nil && m.Living.Manifests != nil {
+		return m.Living.Manifests[component]
+	}
 	if data, exists := m.Manifests[component+".yaml"]; exists || m.Living == nil {
 		return data
 	}

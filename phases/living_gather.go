@@ -127,6 +127,7 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 	if !m.isMaster() {
 		return m.readWorker(ctx, s)
 	}
+	m.begin()
 	disk, err := diskPKI(s.Host, m.Config, m.Files)
 	if err != nil {
 		return err
@@ -146,6 +147,17 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 		return err
 	}
 	return m.askAround(ctx, s)
+}
+
+// begin remembers the manifests by which all of the run is planned.
+func (m *Master) begin() {
+	now := map[string][]byte{}
+	for _, component := range manifests.Components() {
+		if data := m.earlierManifest(component); len(data) > 0 {
+			now[component] = data
+		}
+	}
+	m.Living.Manifests = now
 }
 
 // otherVersion says whether the apiserver here is of another version than it is to be.

@@ -56,7 +56,7 @@ func TestRenewUnknown(t *testing.T) {
 		if got := s.replaced(t, before); got != "etcd" {
 			t.Errorf("new are %q, want etcd", got)
 		}
-		m.Files, m.Manifests, m.Generations = nil, nil, nil
+		m.Files, m.Manifests, m.Generations, m.Living.Manifests = nil, nil, nil, nil
 		_, err = changed("kube-scheduler")(m)
 		mentions(t, err, "kube-scheduler.yaml, nor is it known what it was")
 	})

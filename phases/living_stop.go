@@ -102,6 +102,9 @@ func (w *way) clear(ctx context.Context, s Site) error {
 			return err
 		}
 	}
+	if err := m.stillAsBegun(s, w.components()); err != nil {
+		return err
+	}
 	if err := s.Host.Stage(w.staged...); err != nil {
 		return &PreflightError{err} // nothing has been touched yet
 	}

@@ -42,6 +42,7 @@ func (s stage) living(t *testing.T, change ...func(*Master)) Master {
 	for _, f := range change {
 		f(&m)
 	}
+	m.begin()
 	return m
 }
 

@@ -17,6 +17,7 @@ func newApplyCommand() *cobra.Command {
 		Long: `apply makes this master what a ClusterConfiguration says, and stores that in the cluster. Without a file it makes
 this master what the cluster says: so the other masters follow. Certificates that lack a name are issued
 anew, components whose manifests or certificates change are restarted and proved; nothing else is touched.
+What somebody has added to manifests by hand goes, and is named before.
 Patches are stored in the cluster, too, and need not be given again.
 ` + howItChanges + phaseList(phases.Upgrade()),
 		Example: `  tripod config print > cluster.yaml   # or: kubectl -n kube-system get cm kubeadm-config -o jsonpath='{.data.ClusterConfiguration}'

@@ -19,8 +19,9 @@ func newCertsRenew() *cobra.Command {
 		Short: "Renew certificates of this master, restart what uses them, and prove it",
 		Long: `renew issues certificates anew before they end, or after: on a master that is down because they have
 expired, too. Their names come from the cluster's configuration; where that can't be read, from the old
-certificates. Authorities are not renewed, and bundles of them stay whole. What uses a renewed certificate is
-restarted with it, one master of the cluster at a time, and proved.
+certificates. What somebody has added to manifests by hand stays. Authorities are not renewed, and bundles
+of them stay whole. What uses a renewed certificate is restarted with it, one master of the cluster at a
+time, and proved.
 
 NAME is all, or one of:
   ` + strings.Join(names[1:], "\n  "),
