@@ -14,6 +14,7 @@ func mayChange(m Master) ([]string, error) {
 	found := slices.Concat(privileged(m), nodeName(m), clock(m), diskSpace(m), writable(m), strays(m))
 	if !m.Rootless {
 		found = append(found, containerRuntime(m)...)
+		found = append(found, staticPodsHere(m)...)
 	}
 	if m.Survey.Systemd {
 		found = append(found, kubeletService(m)...)

@@ -25,6 +25,7 @@ func ask(c config.Config, rootless bool) host.Ask {
 		a.CRISocket = c.Node.Registration.CRISocket
 		a.Images = images(c)
 		a.KubeletFiles = KubeletPaths(c)
+		a.KubeletDir, a.Manifests = c.Paths.Kubelet, c.Paths.Manifests
 	}
 	return a
 }
@@ -96,6 +97,7 @@ func checks() []check {
 		{find: containerRuntime, kubelet: true},
 		{find: kubeletService, kubelet: true},
 		{find: kubeletVersion, kubelet: true},
+		{find: staticPods, kubelet: true, on: masters},
 		{find: firewalld, kubelet: true, on: masters},
 		{find: proxies, kubelet: true, on: masters},
 		{find: nodeName},

@@ -154,7 +154,7 @@ func TestBadWishes(t *testing.T) {
 		"a mask": {clusterKind + "controllerManager: {extraArgs: [{name: node-cidr-mask-size, value: \"8\"}]}\n", []string{
 			"networking.podSubnet: 10.244.0.0/16 is smaller than the /8 that each node gets"}},
 		"static pods elsewhere": {strings.TrimPrefix(kubelet, "---\n") + "staticPodPath: /elsewhere\n", []string{
-			"c.yaml: document 1: staticPodPath: is not where the manifests of this cluster's masters are: every component would end"}},
+			`c.yaml: document 1: staticPodPath: the kubelet looks for static pods in "/elsewhere", and the manifests of a master are in /etc/kubernetes/manifests`}},
 		"another file": {upgradeKind, []string{"c.yaml: there is neither a ClusterConfiguration, nor one of the kubelet or of kube-proxy"}},
 		"nothing":      {"", []string{"c.yaml: no document was found in the file"}},
 		"not YAML":     {"a: [", []string{"c.yaml: document 1, line 1: not YAML: did not find expected node content"}},

@@ -22,6 +22,9 @@ type verb interface {
 func Load(data []byte, source string, o Overrides, m Machine) (Config, []string, error) {
 	f := open(data, source, initReading())
 	f.complaints = append(f.complaints, o.check(source)...)
+	if n := f.first["KubeletConfiguration"]; n != 0 { // of whose fields no lines are known
+		f.origins["staticPodPath"] = origin{source: source, document: n}
+	}
 	return f.complete(o, m)
 }
 
@@ -175,7 +178,11 @@ func (f file) settled(v verb, m Machine) (Config, []Complaint, []string) {
 // settle makes the Config of a first master.
 func (o Overrides) settle(c *Config, m Machine) []Complaint {
 	c.setDefaults(o, m)
-	return slices.Concat(c.validate(m), c.derive(o))
+	complaints := slices.Concat(c.validate(m), c.derive(o))
+	if sandbox := o.Loopback.IsValid(); !sandbox { // which has no kubelet
+		complaints = append(complaints, c.checkManifests()...)
+	}
+	return complaints
 }
 
 // covered says that field, or a parent of it, has a complaint already.

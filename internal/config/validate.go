@@ -16,6 +16,17 @@ func (c *Config) validate(m Machine) []Complaint {
 	return slices.Concat(c.Init.validate(m), c.Cluster.validate())
 }
 
+// checkManifests refuses a kubelet that looks for static pods elsewhere than a master's are.
+func (c *Config) checkManifests() []Complaint {
+	path, given := c.Kubelet["staticPodPath"].(string)
+	here := c.Paths.Manifests
+	if !given || filepath.Clean(path) == filepath.Clean(here) {
+		return nil
+	}
+	return []Complaint{wrong("staticPodPath", "the kubelet looks for static pods in %q, and the manifests of a master are in %s", path, here).
+		hint("leave it out, or write %s", here)}
+}
+
 func (i InitConfiguration) validate(m Machine) []Complaint {
 	return slices.Concat(
 		i.NodeRegistration.validate(m),

@@ -56,10 +56,13 @@ func TestBadValues(t *testing.T) {
 				"4: scheduler.extraVolumes[0].name: \"A_B\" is not a DNS label (a-z, 0-9 and -)"},
 		"volume twice": {clusterKind + "scheduler:\n  extraVolumes:\n  - {name: a, hostPath: /a, mountPath: /a}\n  - {name: a, hostPath: /b, mountPath: /b}\n",
 			`6: scheduler.extraVolumes[1].name: "a" is the name of scheduler.extraVolumes[0] as well`},
-		"node name":    {initKind + "nodeRegistration: {name: a_b}\n", "3: nodeRegistration.name: \"a_b\" is not a DNS name (a-z, 0-9, - and .)\n  hint: give another with --node-name"},
-		"socket":       {initKind + "nodeRegistration: {criSocket: tcp://1.2.3.4}\n", `3: nodeRegistration.criSocket: "tcp://1.2.3.4" is not of the form unix:///path`},
-		"pull policy":  {initKind + "nodeRegistration: {imagePullPolicy: never}\n", "3: nodeRegistration.imagePullPolicy: \"never\" is not known\n  hint: it is one of Always, IfNotPresent, Never"},
-		"all and more": {initKind + "nodeRegistration: {ignorePreflightErrors: [ALL, Swap]}\n", "3: nodeRegistration.ignorePreflightErrors: \"all\" leaves nothing for others to name\n  hint: give all alone, or name the checks"},
+		"static pods": {clusterKind + kubelet + "staticPodPath: /srv/pods\n", "init.yaml: document 2: staticPodPath: the kubelet looks for static pods in \"/srv/pods\", and the manifests of a master are in /etc/kubernetes/manifests\n" +
+			"  hint: leave it out, or write /etc/kubernetes/manifests"},
+		"static pods where they are": {clusterKind + kubelet + "staticPodPath: /etc/kubernetes/manifests/\n", ""},
+		"node name":                  {initKind + "nodeRegistration: {name: a_b}\n", "3: nodeRegistration.name: \"a_b\" is not a DNS name (a-z, 0-9, - and .)\n  hint: give another with --node-name"},
+		"socket":                     {initKind + "nodeRegistration: {criSocket: tcp://1.2.3.4}\n", `3: nodeRegistration.criSocket: "tcp://1.2.3.4" is not of the form unix:///path`},
+		"pull policy":                {initKind + "nodeRegistration: {imagePullPolicy: never}\n", "3: nodeRegistration.imagePullPolicy: \"never\" is not known\n  hint: it is one of Always, IfNotPresent, Never"},
+		"all and more":               {initKind + "nodeRegistration: {ignorePreflightErrors: [ALL, Swap]}\n", "3: nodeRegistration.ignorePreflightErrors: \"all\" leaves nothing for others to name\n  hint: give all alone, or name the checks"},
 		"taint": {initKind + "nodeRegistration:\n  taints:\n  - {key: a b, effect: No}\n  - {key: a, effect: NoExecute}\n  - {key: a, value: c, effect: NoExecute}\n",
 			"5: nodeRegistration.taints[0].key: \"a b\" is not a label key\n" +
 				"5: nodeRegistration.taints[0].effect: \"No\" is not known\n  hint: it is one of NoSchedule, PreferNoSchedule, NoExecute\n" +

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -124,13 +123,14 @@ func (w wanting) checkNetworks(c Config) []Complaint {
 
 // checkStaticPods keeps the kubelets where the manifests are: elsewhere they would end all of the control plane.
 func (w wanting) checkStaticPods(c Config) []Complaint {
-	path, said := c.Kubelet["staticPodPath"].(string)
-	if !said || !w.holds("KubeletConfiguration") || filepath.Clean(path) == c.Paths.Manifests {
+	if !w.holds("KubeletConfiguration") {
 		return nil
 	}
-	elsewhere := Complaint{Source: w.source, Document: w.file.first["KubeletConfiguration"], Field: "staticPodPath"}
-	elsewhere.Problem = "is not where the manifests of this cluster's masters are: every component would end"
-	return []Complaint{elsewhere.hint("leave it out, or write %s", c.Paths.Manifests)}
+	complaints := c.checkManifests()
+	for i := range complaints {
+		complaints[i].Source, complaints[i].Document = w.source, w.file.first["KubeletConfiguration"]
+	}
+	return complaints
 }
 
 // cautions warn of an endpoint that is new: machines that are there do not learn of it.

@@ -33,6 +33,19 @@ func (h *Host) KubeletConfig(dir string) (KubeletConfig, error) {
 	return h.kubeletConfig(dir, h.givenFlags(dir))
 }
 
+// askKubelet reads the kubelet's configuration into the survey.
+func (h *Host) askKubelet(ask Ask, s *Survey) {
+	if ask.KubeletDir == "" {
+		return
+	}
+	s.Kubelet, s.KubeletErr = h.KubeletConfig(ask.KubeletDir)
+	there, err := os.Stat(h.Path(s.Kubelet.Manifests))
+	wanted, err2 := os.Stat(h.Path(ask.Manifests))
+	if err == nil && err2 == nil && os.SameFile(there, wanted) {
+		s.Kubelet.Manifests = ask.Manifests
+	}
+}
+
 // kubeletDocument are fields of a KubeletConfiguration.
 type kubeletDocument struct {
 	HealthzPort        *int   `json:"healthzPort"`

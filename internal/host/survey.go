@@ -44,6 +44,10 @@ type Survey struct {
 	// Resolved and Firewalld are whether systemd-resolved and firewalld are active.
 	Resolved, Firewalld bool
 	Service             Service
+	// Kubelet is the configuration of the kubelet, if its directory was asked for.
+	Kubelet KubeletConfig
+	// KubeletErr is why it can not be read.
+	KubeletErr error
 	// KubeletVersion is "1.36.3", "" if it was not asked for or is not known.
 	KubeletVersion string
 	Runtime        Runtime
@@ -80,6 +84,10 @@ type Ask struct {
 	Images    []string
 	// KubeletFiles are the files that the kubelet's service reads when it starts.
 	KubeletFiles []string
+	// KubeletDir is the kubelet's directory, whose configuration is read; "" where there is no kubelet.
+	KubeletDir string
+	// Manifests is where static pods are. A kubelet that looks for them there by another name has it so in its Kubelet.
+	Manifests string
 	// KubeletVersion wants the kubelet's version. It costs a tenth of a second of computing: the kubelet has to be run.
 	KubeletVersion bool
 }
@@ -94,6 +102,7 @@ func (h *Host) Survey(ctx context.Context, ask Ask) (Survey, error) {
 	all.Go(func() (err error) { s.Dirs, err = h.dirs(ask.Dirs); return err })
 	all.Go(func() error { h.askRuntime(ctx, ask, &s); return nil })
 	all.Go(func() error { h.askSystemd(ctx, ask, &s); return nil })
+	all.Go(func() error { h.askKubelet(ask, &s); return nil })
 	if ask.KubeletVersion {
 		all.Go(func() error { s.KubeletVersion = kubeletVersion(ctx); return nil })
 	}
