@@ -255,7 +255,12 @@ func (w *waiter) note(kind Kind) error {
 	for _, c := range w.step.Changes {
 		e.Changes = append(e.Changes, c.String())
 	}
-	return w.Journal.Append(e)
+	err := w.Journal.Append(e)
+	if w.Master.Leaving != nil && host.DiskFull(err) {
+		w.tell(Warned, "the disk is full: the journal does not say what is removed")
+		return nil
+	}
+	return err
 }
 
 func (w *waiter) tell(kind Kind, text string) {

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -44,7 +45,25 @@ func (m Master) record() ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return write(m, host.File{Path: recordPath(m.Config), Mode: 0o600, Data: append(data, '\n')}), nil
+	changes := write(m, host.File{Path: recordPath(m.Config), Mode: 0o600, Data: append(data, '\n')})
+	for i := range changes {
+		changes[i] = changes[i].ifRoom()
+	}
+	return changes, nil
+}
+
+// ifRoom is the change of files that a full disk does not stop: a reset is how room is made.
+func (c Change) ifRoom() Change {
+	files := c
+	c.do = func(ctx context.Context, s Site) error {
+		err := files.make(ctx, s)
+		if host.DiskFull(err) {
+			s.tell(fmt.Sprintf("the disk is full: %s is left out, so a reset that is killed now may leave something", c.What))
+			return nil
+		}
+		return err
+	}
+	return c
 }
 
 // KubeletSocket is the container runtime's socket that the kubelet here was told, or that an earlier reset has found; ""

@@ -112,6 +112,10 @@ func (b bringUp) apply(ctx context.Context, m phases.Master, steps []phases.Step
 		return nil, err
 	}
 	defer journal.Close()
+	if n := len(journal.Damaged); n > 0 {
+		b.progress.tell(phases.Event{Time: host.Now(), Kind: phases.Warned, Phase: "journal", Text: fmt.Sprintf(
+			"%d lines of %s are damaged, the first is line %d: what was done then is not known", n, m.JournalPath(), journal.Damaged[0])})
+	}
 	var ended []phases.Event
 	err = phases.Apply(ctx, phases.Application{Verb: b.verb, Site: b.site, Master: m, Journal: journal, Tell: func(e phases.Event) {
 		b.progress.tell(e)

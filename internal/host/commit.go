@@ -148,7 +148,7 @@ func (h *Host) syncDirs(files []File) error {
 func explain(err error, path string) error {
 	dir := filepath.Dir(path)
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+	case DiskFull(err):
 		return fmt.Errorf("%w\nhint: nothing was written; make room on the disk of %s and run again", bare(err), dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w\nhint: the directory %s is missing", bare(err), dir)
@@ -158,6 +158,11 @@ func explain(err error, path string) error {
 		return fmt.Errorf("%w\nhint: %s is mounted read-only", bare(err), dir)
 	}
 	return bare(err)
+}
+
+// DiskFull says that there was no room for what was to be written.
+func DiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 // bare takes the path off an error of package os: staged names mean nothing to a reader,

@@ -48,7 +48,7 @@ func (h *Host) Lock(path string) (unlock func(), err error) {
 	if err == nil {
 		err = writePID(f)
 	}
-	if err != nil {
+	if err != nil && !DiskFull(err) { // it is held, whoever can't be named
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, bare(err)), f.Close())
 	}
 	// The file stays, or a third process could lock a new one of that name while a second holds the old. Only a reset
