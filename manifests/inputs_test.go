@@ -71,3 +71,28 @@ func TestInputFlagsAreComplete(t *testing.T) {
 		}
 	}
 }
+
+// An input names others by the fields of its kind; what no volume has, a socket, or a relative path is none of them.
+func TestNamedInputs(t *testing.T) {
+	t.Parallel()
+	pod := testPod()
+	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "srv", MountPath: "/etc/srv"}}
+	pod.Spec.Volumes = []corev1.Volume{{Name: "srv", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/srv"}}}}
+	for text, want := range map[string][]string{
+		"clusters: [{cluster: {certificate-authority: /etc/srv/ca.crt}}]\nusers: [{user: {client-key: /etc/srv/k, client-certificate: k.crt}}]": {"/srv/ca.crt", "/srv/k"},
+		"plugins: [{name: A, path: /etc/srv/a.yaml}, {name: B, path: /elsewhere/b.yaml}]":                                                       {"/srv/a.yaml"},
+		"authorizers: [{webhook: {connectionInfo: {kubeConfigFile: /etc/srv/w.conf}}}]":                                                         {"/srv/w.conf"},
+		"resources: [{providers: [{kms: {endpoint: 'unix:///etc/srv/kms.sock'}}]}]":                                                             nil,
+		"-----BEGIN CERTIFICATE-----": nil,
+		"":                            nil,
+		"\t{":                         nil,
+	} {
+		var got []string
+		for _, input := range NamedInputs(pod, Input{Component: "etcd", Flag: "config"}, []byte(text)) {
+			got = append(got, input.Host)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}

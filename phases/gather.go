@@ -3,7 +3,6 @@ package phases
 import (
 	"cmp"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,7 +46,11 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	if err := all.Wait(); err != nil {
 		return f, err
 	}
-	return f.asked(ctx, Master{Config: c, Facts: f}), nil
+	m := Master{Config: c, Facts: f}
+	if err := m.readInputs(s.Host); err != nil {
+		return f, err
+	}
+	return m.Facts.asked(ctx, m), nil
 }
 
 // gatherPKI draws what the disk lacks.
@@ -80,7 +83,7 @@ func (f *Facts) recall(h *host.Host, c config.Config) (err error) {
 	return err
 }
 
-// read reads every file that a plan may write, and those that the configuration names.
+// read reads every file that a plan may write, and the patches.
 func (f *Facts) read(h *host.Host, c config.Config) error {
 	f.Files = map[string]host.File{}
 	for _, dir := range fileDirs(c) {
@@ -94,7 +97,7 @@ func (f *Facts) read(h *host.Host, c config.Config) error {
 			f.Manifests[filepath.Base(path)] = file.Data
 		}
 	}
-	return errors.Join(f.readInputs(h, c), f.readPatches(c))
+	return f.readPatches(c)
 }
 
 // fileDirs are the directories whose files a plan may write.
@@ -126,35 +129,6 @@ func (f *Facts) readDir(h *host.Host, dir string) error {
 		}
 	}
 	return nil
-}
-
-// readInputs reads the files of extra volumes that extra arguments name, as a component that is to
-// read a new one has to be started anew.
-func (f *Facts) readInputs(h *host.Host, c config.Config) error {
-	f.Inputs = map[string][]byte{}
-	for _, component := range []config.ControlPlaneComponent{c.Cluster.APIServer.ControlPlaneComponent, c.Cluster.ControllerManager, c.Cluster.Scheduler} {
-		for _, v := range component.ExtraVolumes {
-			for _, arg := range component.ExtraArgs {
-				if err := f.readInput(h, v, arg.Value); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// readInput reads the file of the volume that the component knows by path, if there is one.
-func (f *Facts) readInput(h *host.Host, v config.HostPathMount, path string) error {
-	rest, err := filepath.Rel(v.MountPath, path)
-	if err != nil || !filepath.IsLocal(rest) {
-		return nil
-	}
-	file, exists, err := h.Read(filepath.Join(v.HostPath, rest))
-	if exists {
-		f.Inputs[path] = file.Data
-	}
-	return err
 }
 
 // proxyEnv are the variables with which kubeadm, too, passes a proxy on to the components.

@@ -77,6 +77,9 @@ func (m *Master) readLocal(ctx context.Context, s Site, uploaded *unstructured.U
 	if err := sameCA(m.Joining.Found.CA, m.PKI.Pairs[clusterCA]); err != nil {
 		return err
 	}
+	if err := m.readInputs(s.Host); err != nil {
+		return err
+	}
 	return m.identity()
 }
 

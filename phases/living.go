@@ -133,7 +133,7 @@ func (m Master) changedManifest(component string) ([]Change, error) {
 }
 
 func (m Master) wantedPod(component string) (*corev1.Pod, error) {
-	if m.Living.Kept {
+	if m.Living != nil && m.Living.Kept {
 		earlier := m.earlierManifest(component)
 		if len(earlier) == 0 {
 			return nil, fmt.Errorf("there is no %s, nor is it known what it was\nhint: tripod apply makes it by the cluster's configuration", manifestPath(m, component))

@@ -146,6 +146,9 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 	if err := all.Wait(); err != nil {
 		return err
 	}
+	if err := m.readInputs(s.Host); err != nil {
+		return err
+	}
 	return m.askAround(ctx, s)
 }
 

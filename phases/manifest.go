@@ -4,7 +4,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -47,18 +46,17 @@ func (m Master) run(component string, file host.File) []Change {
 	return changes
 }
 
-// inputs are those of the files by path that the pod's flags name.
+// inputs are those of the files by path that the pod's flags name, and that these name in turn.
 func inputs(pod *corev1.Pod, contents map[string][]byte) map[string][]byte {
-	named := map[string][]byte{}
-	for _, c := range pod.Spec.Containers {
-		for _, arg := range slices.Concat(c.Command, c.Args) {
-			_, path, _ := strings.Cut(arg, "=")
-			if data, exists := contents[path]; exists {
-				named[path] = data
-			}
+	read := map[string][]byte{}
+	for next := manifests.Inputs(pod); len(next) > 0; next = next[1:] {
+		data, exists := contents[next[0].Path]
+		if _, again := read[next[0].Path]; exists && !again {
+			read[next[0].Path] = data
+			next = append(next, manifests.NamedInputs(pod, next[0], data)...)
 		}
 	}
-	return named
+	return read
 }
 
 // contents are the files, by path, that a master's pods may read: as planned, and as found for those that are the user's.

@@ -1,7 +1,6 @@
 package phases
 
 import (
-	"maps"
 	"slices"
 	"testing"
 
@@ -9,28 +8,6 @@ import (
 
 	"tripod.dev/tripod/manifests"
 )
-
-// A pod's revision covers the files that its flags name, and no other.
-func TestInputs(t *testing.T) {
-	t.Parallel()
-	m := provable(t)
-	m.Inputs = map[string][]byte{"/etc/kubernetes/encryption.yaml": nil}
-	contents, err := m.contents()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pod, err := schedulerPod(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pod.Spec.Containers[0].Args = []string{"--encryption=/etc/kubernetes/encryption.yaml"}
-	want := []string{"/etc/kubernetes/encryption.yaml", "/etc/kubernetes/pki/kube-scheduler.crt",
-		"/etc/kubernetes/pki/kube-scheduler.key", "/etc/kubernetes/scheduler.conf"}
-	got := slices.Sorted(maps.Keys(inputs(pod, contents)))
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
 
 // A renewed certificate restarts the pods that read it, by their revision.
 func TestRenewalChangesRevisions(t *testing.T) {

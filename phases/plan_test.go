@@ -10,9 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"tripod.dev/tripod/internal/config"
-	"tripod.dev/tripod/internal/host"
 )
 
 // shown is a plan as data, without its functions.
@@ -208,25 +205,6 @@ func TestPlanTakesFilesOfTheUser(t *testing.T) {
 	m, _ := s.plan(t)
 	if got := string(m.Inputs["/etc/audit/policy.yaml"]); got != "rules: []" {
 		t.Errorf("read %q", got)
-	}
-}
-
-func TestReadInput(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]bool{
-		"/etc/x/file": true, "/etc/x/none": false, "/etc/xfile": false, "/etc/file": false, "file": false, "": false,
-	} {
-		f := Facts{Inputs: map[string][]byte{}}
-		if err := f.readInput(host.Open("/"), config.HostPathMount{HostPath: dir, MountPath: "/etc/x"}, path); err != nil {
-			t.Fatal(err)
-		}
-		if _, read := f.Inputs[path]; read != want {
-			t.Errorf("%q: read %v", path, read)
-		}
 	}
 }
 
