@@ -114,6 +114,7 @@ func (m *Master) readMembers(ctx context.Context, s Site) error {
 		return &PreflightError{finding{id: "EtcdMembers", problem: fmt.Sprintf("no etcd member answers at %s: %v", strings.Join(peers, ", "), err),
 			hint: "ports 2379 and 2380 of the masters have to be reachable from here"}}
 	}
+	m.Joining.astray = astray(ctx, m.Etcd.Members)
 	return nil
 }
 

@@ -31,8 +31,6 @@ type Leaving struct {
 	Unstored error
 	// Unasked is why nobody could be asked how etcd's members are; nil if somebody could.
 	Unasked error
-	// Addresses are this machine's.
-	Addresses []netip.Addr
 	// KubeletRuns says that a kubelet runs, KubeletKept that its service is at work, be it in vain.
 	KubeletRuns, KubeletKept bool
 	// Sandboxes are the pods that a kubelet has made here.
@@ -140,9 +138,6 @@ func (m *Master) look(ctx context.Context, s Site) (err error) {
 	if l.Mounts, err = s.Host.MountsBelow(m.Paths.Kubelet); err != nil {
 		return err
 	}
-	if l.Staged, err = s.Host.Staged(m.Paths.Kubernetes); err != nil {
-		return err
-	}
-	l.Addresses, err = s.Host.Addresses()
+	l.Staged, err = s.Host.Staged(m.Paths.Kubernetes)
 	return err
 }

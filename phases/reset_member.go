@@ -108,7 +108,7 @@ func (m Master) leaver(members []etcd.Peer) (etcd.Peer, bool) {
 func (m Master) isHere(peerURL string) bool {
 	u, err := url.Parse(peerURL)
 	return peerURL == m.Leaving.Here.PeerURL ||
-		err == nil && slices.ContainsFunc(m.Leaving.Addresses, func(a netip.Addr) bool { return a.String() == u.Hostname() })
+		err == nil && slices.ContainsFunc(m.Survey.Addresses, func(a netip.Addr) bool { return a.String() == u.Hostname() })
 }
 
 // wayOut is how to go on where a member can not be removed.

@@ -24,9 +24,9 @@ func bare(t *testing.T, change ...func(*Master)) Master {
 		t.Fatal(err)
 	}
 	m := Master{Config: c, Facts: Facts{Now: pkiNow, Files: map[string]host.File{}, Manifests: map[string][]byte{},
-		Survey: host.Survey{Dirs: map[string]host.Dir{}, Runtime: host.Runtime{Name: "containerd"}},
-		Leaving: &Leaving{Unstored: fs.ErrNotExist, Unasked: errors.New("connection refused"),
+		Survey: host.Survey{Dirs: map[string]host.Dir{}, Runtime: host.Runtime{Name: "containerd"},
 			Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.1")}},
+		Leaving: &Leaving{Unstored: fs.ErrNotExist, Unasked: errors.New("connection refused")},
 	}}
 	for _, f := range change {
 		f(&m)
@@ -143,8 +143,8 @@ func TestDeparture(t *testing.T) {
 		"learner":                {[]func(*Master){aMaster, members("lhh")}, "m1"},
 		"last":                   {[]func(*Master){aMaster, members("h")}, "last"},
 		"last, with a learner":   {[]func(*Master){aMaster, members("hl")}, "error: m1 is the only voter"},
-		"removed by others":      {[]func(*Master){aMaster, remember(0xc, 9), func(m *Master) { m.Leaving.Here, m.Leaving.Addresses = EtcdHere{}, nil }, members("hh")}, ""},
-		"data of whom":           {[]func(*Master){holds(func(p config.Paths) string { return p.EtcdData }), stored("hhh"), func(m *Master) { m.Leaving.Addresses = nil }, members("hhh")}, "error: there are etcd data in /var/lib/etcd, and nothing says which of its members (m1, m2, m3) has left them"},
+		"removed by others":      {[]func(*Master){aMaster, remember(0xc, 9), func(m *Master) { m.Leaving.Here, m.Survey.Addresses = EtcdHere{}, nil }, members("hh")}, ""},
+		"data of whom":           {[]func(*Master){holds(func(p config.Paths) string { return p.EtcdData }), stored("hhh"), func(m *Master) { m.Survey.Addresses = nil }, members("hhh")}, "error: there are etcd data in /var/lib/etcd, and nothing says which of its members (m1, m2, m3) has left them"},
 		"another cluster":        {[]func(*Master){aMaster, remember(0xd, 1), members("hh")}, "error: this master is member 1 of etcd cluster d"},
 		"added, never ran":       {[]func(*Master){members("uh")}, "the unstarted member at https://10.0.0.1:2380"},
 		"known by its address":   {[]func(*Master){aMaster, remember(0, 0), func(m *Master) { m.Membership = Membership{} }, members("hh")}, "m1"},
@@ -154,7 +154,7 @@ func TestDeparture(t *testing.T) {
 			m.Leaving.Unasked = multierror.Append(nil, errors.New("a"), errors.New("b"), errors.New("a"))
 		}},
 			"error: no etcd member answers: a; b"},
-		"data of another alone":    {[]func(*Master){aMaster, remember(0xc, 7), func(m *Master) { m.Leaving.Here, m.Leaving.Addresses = EtcdHere{}, nil }, stored("h")}, "error: none of etcd's members (m1) answers"},
+		"data of another alone":    {[]func(*Master){aMaster, remember(0xc, 7), func(m *Master) { m.Leaving.Here, m.Survey.Addresses = EtcdHere{}, nil }, stored("h")}, "error: none of etcd's members (m1) answers"},
 		"data lost":                {[]func(*Master){aMaster, func(m *Master) { m.Leaving.Unstored = fs.ErrNotExist }}, "error: no etcd member answers"},
 		"init never came to etcd":  {[]func(*Master){aMaster, newForm, func(m *Master) { m.Leaving.Unstored = fs.ErrNotExist }}, ""},
 		"etcd died young":          {[]func(*Master){aMaster, newForm, stored("")}, ""},

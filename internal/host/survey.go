@@ -29,6 +29,8 @@ type Survey struct {
 	IPForward4, IPForward6 bool
 	// Missing are the programs that the kubelet runs and that are not in PATH.
 	Missing []string
+	// Addresses are those of all interfaces.
+	Addresses []netip.Addr
 	// CABundleDirs are the directories with the machine's CA bundles that exist beside /etc/ssl/certs.
 	CABundleDirs []string
 
@@ -98,6 +100,7 @@ func (h *Host) Survey(ctx context.Context, ask Ask) (Survey, error) {
 	s := Survey{CPUs: runtime.NumCPU(), UID: os.Geteuid(), Systemd: h.systemd()}
 	var all errgroup.Group
 	all.Go(func() (err error) { return h.system(&s) })
+	all.Go(func() (err error) { s.Addresses, err = h.Addresses(); return err })
 	all.Go(func() (err error) { s.Listeners, err = h.listeners(ask.Ports); return err })
 	all.Go(func() (err error) { s.Dirs, err = h.dirs(ask.Dirs); return err })
 	all.Go(func() error { h.askRuntime(ctx, ask, &s); return nil })
