@@ -121,12 +121,12 @@ func (w *waiter) inTurn(ctx context.Context, t *turn) error {
 			return w.failed(ctx, err)
 		}
 	}
-	if !w.step.Locked || len(w.step.Changes) == 0 && t.unlock == nil {
+	if !w.step.Locked || len(w.step.Changes) == 0 && !t.begun {
 		return w.carryOut(ctx)
 	}
 	err := t.begin(ctx, w)
 	if err == nil {
-		ctx = t.ctx
+		ctx, w.held = t.ctx, t.held
 		err = w.anew(ctx)
 	}
 	if err != nil {

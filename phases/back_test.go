@@ -100,7 +100,7 @@ func ofKind(told []Event, kind Kind) []string {
 
 func TestGoesBack(t *testing.T) {
 	t.Parallel()
-	all := []func(*Master){otherEtcd, otherAPIServer, otherManager, otherScheduler, deaf}
+	all := []func(*Master){otherEtcd, otherAPIServer, otherManager, otherScheduler, solitary(t)}
 	for name, tt := range map[string]struct {
 		change   []func(*Master)
 		refuses  string // the component that does not get healthy
@@ -115,7 +115,7 @@ func TestGoesBack(t *testing.T) {
 			back: []string{"apiserver", "controller-manager", "scheduler"}, replaced: "etcd", wentBack: true},
 		"the last alone": {change: all, refuses: "kube-scheduler", flag: "--v=4",
 			back: []string{"scheduler"}, replaced: "etcd kube-apiserver kube-controller-manager", wentBack: true},
-		"what only had to make way, too": {change: []func(*Master){otherEtcd, deaf}, refuses: "etcd", flag: "snapshot-count=5000",
+		"what only had to make way, too": {change: []func(*Master){otherEtcd, solitary(t)}, refuses: "etcd", flag: "snapshot-count=5000",
 			back: []string{"etcd", "apiserver"}, wentBack: true},
 		"in vain": {change: all, refuses: "etcd", flag: "etcd",
 			back: []string{"apiserver", "controller-manager", "scheduler"}},
@@ -233,7 +233,7 @@ func TestInterruptGoesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := grown(t, "")
 		before := s.manifests(t)
-		m := s.living(t, otherEtcd, deaf)
+		m := s.living(t, otherEtcd, solitary(t))
 		reason := errors.New("interrupt signal received")
 		ctx, interrupt := context.WithCancelCause(t.Context())
 		time.AfterFunc(2*time.Second, func() { interrupt(reason) })
@@ -257,7 +257,7 @@ func TestUpgradeReplaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := grown(t, "")
 		before := s.manifests(t)
-		m := s.living(t, otherEtcd, deaf)
+		m := s.living(t, otherEtcd, solitary(t))
 		told, err := s.run(t.Context(), t, m, upgrade(t, m, attempts{"etcd": healthyAfter(3 * time.Second)}))
 		if got := s.replaced(t, before); err != nil || ofKind(told, Restored) != nil || got != "etcd" {
 			t.Errorf("new are %s, %v", got, err)

@@ -54,8 +54,18 @@ type Site struct {
 	api func() (*cluster.Client, error)
 	// back takes the ways back of what is taken away; Apply sets it.
 	back *retreats
+	// held is nil as long as it is this master's turn to change what the masters share; Apply sets it, nil outside of one.
+	held func(context.Context) error
 	// tell takes the reason why a change is still waiting; Apply sets it.
 	tell func(reason string)
+}
+
+// mayAct is nil as long as nobody else may change what the masters share: it is asked right before anything is taken away.
+func (s Site) mayAct(ctx context.Context) error {
+	if s.held == nil {
+		return nil
+	}
+	return s.held(ctx)
 }
 
 // Do carries the change out, and those beside it. Done again it changes nothing.
@@ -99,6 +109,9 @@ func (c Change) end(ctx context.Context, s Site, files []host.File) error {
 	}
 	if err := s.Host.Stage(files...); err != nil {
 		return err // nothing has ended yet
+	}
+	if err := s.mayAct(ctx); err != nil {
+		return err
 	}
 	for _, f := range files {
 		if err := s.Host.Remove(f.Path); err != nil {

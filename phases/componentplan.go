@@ -33,7 +33,7 @@ func (m Master) ComponentPlans() []ComponentPlan {
 			add(name, node, v, m.Version.Tag(), false)
 		}
 	}
-	for _, p := range m.Etcd.Members {
+	for _, p := range m.etcdCluster().Members {
 		all = append(all, ComponentPlan{Name: "etcd", NodeName: p.Name, CurrentVersion: p.Version, NewVersion: m.EtcdVersion.String()})
 	}
 	slices.SortFunc(all, func(a, b ComponentPlan) int {

@@ -3,12 +3,14 @@ package phases
 import (
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"tripod.dev/tripod/certs"
 	"tripod.dev/tripod/internal/config"
@@ -96,7 +98,8 @@ func firstOf(list string) string {
 }
 
 // EtcdTrust is how a client of etcd's is known, and knows its members, by kubeadm's files below the directory of
-// certificates: etcd/ca.crt and etcd/healthcheck-client.
+// certificates: etcd/ca.crt and etcd/healthcheck-client. Where that has expired and the authority's key is here, it is a
+// client with a certificate of its own, that is nowhere written.
 func EtcdTrust(h *host.Host, pki string) (*tls.Config, error) {
 	pairs, err := etcdClient(h, pki)
 	if err != nil {
@@ -116,12 +119,30 @@ func etcdClient(h *host.Host, pki string) (map[string]certs.Pair, error) {
 		if cert == nil || key == nil && name != etcdCA {
 			return nil, fmt.Errorf("%s.crt, by which etcd is asked, is not there, or its key is not", path)
 		}
-		if name == etcdCA {
-			key = nil // to ask does not take it
+		if pairs[name], err = certs.Parse(cert, key); err != nil && name == etcdCA {
+			pairs[name], err = certs.Parse(cert, nil) // to ask does not take the key
 		}
-		if pairs[name], err = certs.Parse(cert, key); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("%s.crt: %w", path, err)
 		}
 	}
-	return pairs, nil
+	return withValidClient(pairs), nil
 }
+
+// withValidClient has a client whose certificate has expired get another from the authority: an etcd refuses the expired one.
+// Without the authority's key it stays as it is, and what comes of that is told by who asks.
+func withValidClient(pairs map[string]certs.Pair) map[string]certs.Pair {
+	ca, client := pairs[etcdCA], pairs["etcd/healthcheck-client"]
+	if ca.Key == nil || host.Now().Before(client.Cert.NotAfter) {
+		return pairs
+	}
+	spec := certs.Spec{CommonName: client.Cert.Subject.CommonName, Organization: client.Cert.Subject.Organization,
+		Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, Algorithm: certs.ECDSAP256, Validity: clientValidity}
+	if drawn, err := certs.Issue(spec, &ca, host.Now()); err == nil {
+		pairs["etcd/healthcheck-client"] = drawn
+	}
+	return pairs
+}
+
+// clientValidity is longer than anybody asks etcd for something.
+const clientValidity = time.Hour

@@ -24,21 +24,21 @@ func (m Master) peerURL() string { return etcdURL(m.Advertise.Addr(), etcdPeerPo
 // self is the member that this machine is: the one that it remembers, or one at its address that was added and never
 // ran, or that has run here.
 func (m Master) self() (etcd.Peer, bool) {
-	if m.Membership != (Membership{}) && m.Membership.Cluster == etcd.FormatID(m.Etcd.ID) {
-		for _, p := range m.Etcd.Members {
+	if m.Membership != (Membership{}) && m.Membership.Cluster == etcd.FormatID(m.etcdCluster().ID) {
+		for _, p := range m.etcdCluster().Members {
 			if etcd.FormatID(p.ID) == m.Membership.Member {
 				return p, true
 			}
 		}
 	}
-	p, there := m.Etcd.ByPeerURL(m.peerURL())
+	p, there := m.etcdCluster().ByPeerURL(m.peerURL())
 	return p, there && (!p.Started() || p.Name == m.Node.Registration.Name && m.hasData() && m.Membership == Membership{})
 }
 
 // others are the members that this machine is not.
 func (m Master) others() []etcd.Peer {
 	self, there := m.self()
-	return slices.DeleteFunc(slices.Clone(m.Etcd.Members), func(p etcd.Peer) bool { return there && p.ID == self.ID })
+	return slices.DeleteFunc(slices.Clone(m.etcdCluster().Members), func(p etcd.Peer) bool { return there && p.ID == self.ID })
 }
 
 // namesakes are members that are not this machine's and have its name or its address.
@@ -58,7 +58,7 @@ func makeRoom(m Master) ([]Change, error) {
 	for _, p := range m.namesakes() {
 		changes = append(changes, m.removeMember(p))
 	}
-	for _, p := range m.Etcd.Learners() {
+	for _, p := range m.etcdCluster().Learners() {
 		if !slices.ContainsFunc(m.namesakes(), func(n etcd.Peer) bool { return n.ID == p.ID }) {
 			changes = append(changes, m.settle(p))
 		}
@@ -76,7 +76,7 @@ func (m Master) removeMember(p etcd.Peer) Change {
 			if p.Err == nil {
 				return fmt.Errorf("it is alive\nhint: give this machine another name and address, or take that one down first")
 			}
-			if err := m.Etcd.MayRemove(p.ID); err != nil {
+			if err := m.etcdCluster().MayRemove(p.ID); err != nil {
 				return err
 			}
 			ctx, stop := context.WithTimeout(ctx, m.Health)
@@ -106,6 +106,9 @@ func (m Master) settling(ctx context.Context, s Site, v *etcd.Voters, p etcd.Pee
 			return nil
 		}
 		if learner.Err == nil && now.MayPromote(p.ID) == nil {
+			if err := s.mayAct(ctx); err != nil {
+				return err
+			}
 			if err := v.Promote(ctx, p.ID); !errors.Is(err, etcd.ErrBehind) {
 				return err
 			}
@@ -114,6 +117,9 @@ func (m Master) settling(ctx context.Context, s Site, v *etcd.Voters, p etcd.Pee
 			progress, p = time.Now(), learner
 		}
 		if time.Since(progress) > stuckAfter {
+			if err := s.mayAct(ctx); err != nil {
+				return err
+			}
 			return v.Remove(ctx, p.ID)
 		}
 		s.tell(fmt.Sprintf("the learner %s, whose join has ended, may still catch up; it is taken out after %s without progress", p, stuckAfter))
@@ -185,7 +191,7 @@ func (s Site) ended(ctx context.Context, component string) error {
 
 // asVoters has the healthy voters do something.
 func (m Master) asVoters(do func(*etcd.Voters) error) error {
-	voters, err := m.Etcd.Connect(m.trust()["etcd"])
+	voters, err := m.etcdCluster().Connect(m.trust()["etcd"])
 	if err != nil {
 		return err
 	}
@@ -200,8 +206,8 @@ func joinAsLearner(m Master) ([]Change, error) {
 	switch {
 	case !there:
 		changes = append(changes, m.addLearner())
-	case membership(m.Etcd.ID, self.ID) != m.Membership:
-		file, err := membership(m.Etcd.ID, self.ID).file(m.Config)
+	case membership(m.etcdCluster().ID, self.ID) != m.Membership:
+		file, err := membership(m.etcdCluster().ID, self.ID).file(m.Config)
 		if err != nil {
 			return nil, err
 		}
@@ -216,7 +222,7 @@ const settledWithin = 20 * time.Second
 
 func (m Master) addLearner() Change {
 	return Change{Verb: "add", What: "a learner at " + m.peerURL() + " to etcd", do: func(ctx context.Context, s Site) error {
-		if err := m.Etcd.MayAdd(); err != nil {
+		if err := m.etcdCluster().MayAdd(); err != nil {
 			return err
 		}
 		settle, stop := context.WithTimeout(ctx, settledWithin)
@@ -225,13 +231,13 @@ func (m Master) addLearner() Change {
 			var id uint64
 			err = s.whileIt(settle, etcd.ErrUnsettled, lookEvery, func() error { id, err = v.Add(settle, m.peerURL()); return err })
 			if errors.Is(err, etcd.ErrUnsettled) {
-				return m.Etcd.Unsettled(err)
+				return m.etcdCluster().Unsettled(err)
 			}
 			if err != nil {
 				return err
 			}
 			host.Killpoint("member added")
-			return m.remember(ctx, s, membership(m.Etcd.ID, id))
+			return m.remember(ctx, s, membership(m.etcdCluster().ID, id))
 		})
 	}}
 }
@@ -243,7 +249,7 @@ func promote(m Master) ([]Change, error) {
 		return nil, nil
 	}
 	return []Change{{Verb: "promote", What: "the learner at " + m.peerURL(), do: func(ctx context.Context, s Site) error {
-		if err := m.Etcd.MayPromote(self.ID); err != nil {
+		if err := m.etcdCluster().MayPromote(self.ID); err != nil {
 			return err
 		}
 		ctx, stop := context.WithTimeout(ctx, m.Health)
@@ -254,10 +260,13 @@ func promote(m Master) ([]Change, error) {
 	}}}, nil
 }
 
-// whileIt does something again and again while it fails for that reason.
+// whileIt changes etcd's members, again and again while that fails for that reason, as long as it is this master's turn.
 func (s Site) whileIt(ctx context.Context, reason error, every time.Duration, do func() error) error {
 	for {
-		err := do()
+		err := s.mayAct(ctx)
+		if err == nil {
+			err = do()
+		}
 		if !errors.Is(err, reason) {
 			return err
 		}
@@ -273,7 +282,7 @@ func (s Site) whileIt(ctx context.Context, reason error, every time.Duration, do
 // logged is how far the leader's log reached when the facts were read.
 func (m Master) logged() uint64 {
 	var most uint64
-	for _, p := range m.Etcd.Voters() {
+	for _, p := range m.etcdCluster().Voters() {
 		most = max(most, p.RaftIndex)
 	}
 	return most
@@ -284,7 +293,7 @@ func (m Master) logged() uint64 {
 func (m Master) initialCluster() (members string, existing bool) {
 	own := m.Node.Registration.Name + "=" + m.peerURL()
 	self, there := m.self()
-	first := len(m.Etcd.Members) == 0
+	first := len(m.etcdCluster().Members) == 0
 	earlier := manifests.ManifestFlags(m.earlierManifest("etcd"))
 	kept := earlier["initial-cluster"]
 	switch {
@@ -293,5 +302,5 @@ func (m Master) initialCluster() (members string, existing bool) {
 	case first:
 		return own, false
 	}
-	return m.Etcd.InitialCluster(m.Node.Registration.Name, m.peerURL()), true
+	return m.etcdCluster().InitialCluster(m.Node.Registration.Name, m.peerURL()), true
 }

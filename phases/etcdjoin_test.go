@@ -33,12 +33,18 @@ func joiningMaster(members []etcd.Peer, change ...func(*Master)) Master {
 	m := freshMaster()
 	m.Join = config.JoinConfiguration{CACertPath: filepath.Join(m.Paths.PKI, "ca.crt"), ControlPlane: &config.JoinControlPlane{}}
 	m.Joining = &Joining{Found: discovery.Found{Server: "https://10.0.0.9:6443"}}
-	m.Etcd = etcd.Cluster{ID: 0xc, Members: members}
+	m.Etcd = There(etcd.Cluster{ID: 0xc, Members: members})
 	m.Survey.Dirs[m.Paths.EtcdData] = host.Dir{Exists: true}
 	for _, f := range change {
 		f(&m)
 	}
 	return m
+}
+
+func alarmed(m *Master) {
+	c := m.etcdCluster()
+	c.Alarms = []string{"NOSPACE on node-2"}
+	m.Etcd = There(c)
 }
 
 func remembers(id uint64) func(*Master) {
@@ -182,7 +188,7 @@ func TestMasterFindings(t *testing.T) {
 		"two of three dead":    {[]etcd.Peer{m2, member(3, "node-3", dead), member(4, "node-4", dead)}, nil, quorumKept, []string{"1 of 3 voters are healthy, 2 are needed"}},
 		"replaces one of two":  {[]etcd.Peer{m2, member(1, "node-1", dead)}, nil, quorumKept, []string{"1 of 2 voters are healthy"}},
 		"replaces one of four": {[]etcd.Peer{m2, m3, member(4, "node-4"), member(1, "node-1", dead)}, nil, quorumKept, nil},
-		"an alarm":             {[]etcd.Peer{m2}, []func(*Master){func(m *Master) { m.Etcd.Alarms = []string{"NOSPACE on node-2"} }}, quorumKept, []string{"NOSPACE on node-2"}},
+		"an alarm":             {[]etcd.Peer{m2}, []func(*Master){alarmed}, quorumKept, []string{"NOSPACE on node-2"}},
 		"another joins":        {[]etcd.Peer{m2, member(4, "", unstarted)}, nil, quorumKept, nil},
 
 		"no endpoint": {nil, nil, endpointOutlives, []string{"the cluster has no controlPlaneEndpoint"}},

@@ -49,8 +49,8 @@ type Facts struct {
 	ProxyEnv []corev1.EnvVar
 	// Rootless is a master in a sandbox: host processes run by the agent, no kubelet, no container runtime.
 	Rootless bool
-	// Etcd are the members of the cluster that this machine joins, or that it is a member of; zero where none is asked.
-	Etcd etcd.Cluster
+	// Etcd are the members of the cluster that this machine joins, or that it is a member of.
+	Etcd Known[etcd.Cluster]
 	// Membership is which member this master is, as its state directory remembers it; zero if it does not.
 	Membership Membership
 	// Joining is what is known of the cluster that this machine joins; nil where it is the first.

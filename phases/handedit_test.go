@@ -76,7 +76,7 @@ func TestRenewKeepsHandEdits(t *testing.T) {
 		s.settle(t)
 		s.withFlag(t, "--v=3")
 		before := s.manifests(t)
-		m := s.living(t, deaf, s.leafsAlone(t))
+		m := s.living(t, solitary(t), s.leafsAlone(t))
 		steps := upgrade(t, m, nil)
 		if kept := changesOf(steps)[0]; !strings.Contains(kept.Diff, "+    - --v=3") || strings.Count(kept.Diff, "--v=3") != 4 {
 			t.Errorf("%s shows\n%s", kept, kept.Diff)

@@ -103,8 +103,8 @@ func (m *Master) readMembers(ctx context.Context, s Site) error {
 		}
 		peers = m.Joining.etcds
 	}
-	var err error
-	m.Etcd, err = etcd.Survey(ctx, peers, m.trust()["etcd"])
+	now, err := etcd.Survey(ctx, peers, m.trust()["etcd"])
+	m.Etcd = answered(now, err)
 	var stranger x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &stranger):
@@ -114,7 +114,7 @@ func (m *Master) readMembers(ctx context.Context, s Site) error {
 		return &PreflightError{finding{id: "EtcdMembers", problem: fmt.Sprintf("no etcd member answers at %s: %v", strings.Join(peers, ", "), err),
 			hint: "ports 2379 and 2380 of the masters have to be reachable from here"}}
 	}
-	m.Joining.astray = astray(ctx, m.Etcd.Members)
+	m.Joining.astray = astray(ctx, m.etcdCluster().Members)
 	return nil
 }
 

@@ -49,8 +49,6 @@ type Living struct {
 	Unwell map[string]error
 	// Kubeconfig is that by which the cluster is asked, if it is not that of this machine's administrators.
 	Kubeconfig []byte
-	// Unasked is why etcd's members could not be asked; nil if they could.
-	Unasked error
 	// Back is the generation to go back to; nil where the configuration says what is wanted.
 	Back *Generation
 	// Earlier says that it is asked about what ran before the change.

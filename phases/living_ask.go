@@ -15,20 +15,19 @@ import (
 // askAround asks etcd's members, this master's components, and the cluster, side by side.
 func (m *Master) askAround(ctx context.Context, s Site) error {
 	now := *m
-	var unasked error
+	var members Known[etcd.Cluster]
 	var well map[string]error
 	var c ofCluster
 	var all errgroup.Group
 	all.Go(func() error {
-		peers := append(etcdHere(now.earlierManifest("etcd")).Members(s.Host, now.Config), s.Peers...)
-		m.Etcd, unasked = etcd.Survey(ctx, peers, now.trust()["etcd"])
+		members = now.membersNow(ctx, s, func(string) {})
 		return nil
 	})
 	all.Go(func() error { well = now.unwell(ctx); return nil })
 	all.Go(func() error { c = now.readCluster(ctx); return nil })
 	err := all.Wait()
 	*m = m.knowing(c)
-	m.Living.Unasked, m.Living.Unwell = unasked, well
+	m.Etcd, m.Living.Unwell = members, well
 	m.Living.Leads = m.Living.Leads || m.takesBack()
 	return err
 }

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -51,14 +52,25 @@ func etcdPath(m Master) []finding {
 	self, there := m.self()
 	c, err := m.wantedContainer("etcd")
 	target, ok := imageVersion(c.Image)
-	if err != nil || !there || self.Version == "" || !ok || m.Living.Kept {
+	runs := cmp.Or(self.Version, m.etcdHere())
+	if err != nil || !there || runs == "" || !ok || m.Living.Kept {
 		return nil
 	}
 	target.Pre = ""
-	if err := etcd.Path(self.Version, target.String(), self.StorageVersion); err != nil {
+	if err := etcd.Path(runs, target.String(), self.StorageVersion); err != nil {
 		return []finding{{id: "EtcdVersion", problem: err.Error()}}
 	}
 	return nil
+}
+
+// etcdHere is etcd's version by the manifest here, as long as the member itself does not tell it; "" where that does not, either.
+func (m Master) etcdHere() string {
+	v, known := m.runs("etcd")
+	if !known {
+		return ""
+	}
+	v.Pre = ""
+	return v.String()
 }
 
 // wellBefore tells what is not healthy before anything is changed: a change is no cure for all, but for some.

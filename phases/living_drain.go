@@ -14,11 +14,16 @@ import (
 	"tripod.dev/tripod/manifests"
 )
 
-// takeAway removes manifests and waits until what ran by them has stopped.
-func (s Site) takeAway(ctx context.Context, m Master, components []string) error {
+// takeAway removes the manifests of components, whose ways back these are, and waits until what ran by them has stopped.
+func (s Site) takeAway(ctx context.Context, m Master, ways []retreat) error {
 	all, ctx := errgroup.WithContext(ctx)
-	for _, component := range components {
+	for _, way := range ways {
+		component := way.proof.Component
 		grace := manifests.Grace(m.earlierManifest(component))
+		if err := s.mayAct(ctx); err != nil {
+			return err
+		}
+		s.back.add(way)
 		if err := s.Host.Remove(manifestPath(m, component)); err != nil {
 			return err
 		}

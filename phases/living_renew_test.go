@@ -42,7 +42,7 @@ func TestRenewUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := grown(t, "")
 		before := s.manifests(t)
-		m := s.living(t, deaf, func(m *Master) { m.Living.Kept = true })
+		m := s.living(t, solitary(t), func(m *Master) { m.Living.Kept = true })
 		disk, err := diskPKI(s.site.Host, m.Config, m.Files)
 		if err != nil {
 			t.Fatal(err)

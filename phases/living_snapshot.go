@@ -43,7 +43,7 @@ func saveEtcd(m Master) ([]Change, error) {
 func (m Master) savesEtcd() bool {
 	changes, err := changed("etcd")(m)
 	self, there := m.self()
-	if err != nil || m.Living.Unasked != nil || !there || self.Err != nil {
+	if err != nil || !there || self.Err != nil {
 		return false
 	}
 	images := manifests.Images(m.earlierManifest("etcd"))

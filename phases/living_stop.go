@@ -2,8 +2,6 @@ package phases
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -71,9 +69,11 @@ func (w *way) components() []string {
 	return all
 }
 
-// ways are the ways back of components.
-func (w *way) ways(components ...string) []retreat {
-	return slices.DeleteFunc(slices.Clone(w.takes), func(r retreat) bool { return !slices.Contains(components, r.proof.Component) })
+// ways are the ways back of some components, in the order in which they go.
+func (w *way) ways(which func(component string) bool) []retreat {
+	all := slices.DeleteFunc(slices.Clone(w.takes), func(r retreat) bool { return !which(r.proof.Component) })
+	slices.Reverse(all)
+	return all
 }
 
 // names are the components in the order in which they go.
@@ -97,40 +97,11 @@ func (w *way) clear(ctx context.Context, s Site) error {
 	m := w.master
 	ctx, stop := context.WithTimeout(ctx, m.UpgradeManifests)
 	defer stop()
-	if w.stops("etcd") {
-		if err := errors.Join(m.mayStop(), m.sameData(ctx, s)); err != nil {
-			return err
-		}
-	}
 	if err := m.stillAsBegun(s, w.components()); err != nil {
 		return err
 	}
-	if err := s.Host.Stage(w.staged...); err != nil {
-		return &PreflightError{err} // nothing has been touched yet
-	}
-	if w.stops("etcd") { // while nothing else is going on: what is written in the moment of an election may be lost
-		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
-			return err
-		}
-	}
-	first := slices.DeleteFunc(w.names(), func(component string) bool { return component == "etcd" })
-	s.back.add(w.ways(first...)...)
-	s.tell("what needs the apiserver leaves it")
-	if err := s.takeAway(ctx, m, first); err != nil {
+	if err := w.end(ctx, s); err != nil {
 		return err
-	}
-	if w.stops("etcd") {
-		if !m.alone() {
-			s.tell("another member of etcd leads")
-		}
-		if err := m.leaveEtcdToOthers(ctx, s); err != nil {
-			return err
-		}
-		s.tell("etcd ends")
-		s.back.add(w.ways("etcd")...)
-		if err := s.takeAway(ctx, m, []string{"etcd"}); err != nil {
-			return err
-		}
 	}
 	if s.Kubelet == nil {
 		return nil
@@ -139,59 +110,17 @@ func (w *way) clear(ctx context.Context, s Site) error {
 	return s.Kubelet.Forget(ctx, w.names()...)
 }
 
-// mayStop refuses to stop this master's member where the others would lose their quorum by it. A member that is not healthy
-// costs nobody anything.
-func (m Master) mayStop() error {
-	self, there := m.self()
-	if m.Living.Unasked != nil || there && self.Err != nil {
-		return nil
+// end ends what goes, etcd last.
+func (w *way) end(ctx context.Context, s Site) error {
+	others := func(ctx context.Context) error {
+		s.tell("what needs the apiserver leaves it")
+		return s.takeAway(ctx, w.master, w.ways(func(component string) bool { return component != "etcd" }))
 	}
-	if !there {
-		return &PreflightError{finding{id: "EtcdMember", problem: "etcd does not count this master among its members", hint: "tripod etcd member list shows them"}}
+	if w.stops("etcd") {
+		return w.master.stopMember(ctx, s, memberStop{staged: w.staged, first: others, back: w.ways(func(component string) bool { return component == "etcd" })[0]})
 	}
-	if err := m.Etcd.MayStop(self.ID); err != nil {
-		return &PreflightError{finding{id: "EtcdQuorum", problem: err.Error()}}
+	if err := s.Host.Stage(w.staged...); err != nil {
+		return &PreflightError{err} // nothing has been touched yet
 	}
-	return nil
-}
-
-// sameData refuses to go on where etcd's members do not hold the same: who has other data might be the one that remains.
-func (m Master) sameData(ctx context.Context, s Site) error {
-	if m.Living.Unasked != nil || m.alone() {
-		return nil
-	}
-	if err := m.Etcd.SameData(ctx, m.trust()["etcd"], s.tell); err != nil {
-		return &PreflightError{finding{id: "EtcdData", problem: err.Error()}}
-	}
-	return nil
-}
-
-// leaveEtcdToOthers has another member lead, and counts the quorum once more.
-func (m Master) leaveEtcdToOthers(ctx context.Context, s Site) error {
-	if m.Living.Unasked != nil {
-		return nil
-	}
-	now, err := m.survey(ctx)
-	if err != nil {
-		return err
-	}
-	m.Etcd = now
-	if err := m.mayStop(); err != nil {
-		return err
-	}
-	self, _ := m.self()
-	if self.Err != nil {
-		return nil
-	}
-	if err := m.Etcd.HandOver(ctx, self.ID, m.trust()["etcd"], s.tell); err != nil {
-		return fmt.Errorf("etcd's leader does not hand over: %w", err)
-	}
-	return nil
-}
-
-// alone says whether this master's member is the only one that etcd has.
-func (m Master) alone() bool {
-	self, there := m.self()
-	voters := m.Etcd.Voters()
-	return there && len(voters) == 1 && voters[0].ID == self.ID
+	return others(ctx)
 }

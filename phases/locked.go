@@ -10,26 +10,31 @@ import (
 
 // turn is this master's turn to change what the masters share.
 type turn struct {
-	ctx    context.Context
-	unlock func()
+	ctx context.Context
+	// lock is nil where there is nobody to keep it from.
+	lock  *etcd.Lock
+	begun bool
 }
 
 // end gives the turn to the next; done twice, or where there was none, it does nothing.
 func (t *turn) end() {
-	if t.unlock != nil {
-		t.unlock()
+	if t.lock != nil {
+		t.lock.Unlock()
 	}
 	*t = turn{}
 }
 
 // begin waits for the turn, unless it has come already.
 func (t *turn) begin(ctx context.Context, w *waiter) error {
-	if t.unlock != nil {
+	if t.begun {
 		return nil
 	}
 	m := w.Master
+	if m.Etcd.Err() != nil {
+		return m.unasked()
+	}
 	if m.unlockable() {
-		t.ctx, t.unlock = ctx, func() {}
+		*t = turn{ctx: ctx, begun: true}
 		return nil
 	}
 	voters, others, err := m.lockedBy()
@@ -37,11 +42,21 @@ func (t *turn) begin(ctx context.Context, w *waiter) error {
 		return err
 	}
 	holder := etcd.Holder{Node: m.Node.Registration.Name, Address: m.Advertise.Addr().String(), Verb: w.Verb, Since: w.begun}
-	t.ctx, t.unlock, err = voters.Lock(ctx, holder, others, eachOnce(func(reason string) { w.tell(Waiting, reason) }))
+	lock, err := voters.Lock(ctx, holder, others, eachOnce(func(reason string) { w.tell(Waiting, reason) }))
 	if err != nil {
 		_ = voters.Close() // nothing was written through it
+		return err
 	}
-	return err
+	*t = turn{ctx: lock.Context(), lock: lock, begun: true}
+	return nil
+}
+
+// held is nil as long as it is this master's turn. Who stood still for longer than the lock lasts has lost it.
+func (t *turn) held(ctx context.Context) error {
+	if t.lock == nil {
+		return nil
+	}
+	return t.lock.Held(ctx)
 }
 
 // lockedBy are the voters through which this master waits for its turn, and others through which it then keeps the lock, nil
@@ -51,15 +66,14 @@ func (m Master) lockedBy() (voters, others *etcd.Voters, err error) {
 	trust := m.trust()["etcd"]
 	self, there := m.self()
 	if m.Living == nil || !there || self.Learner {
-		voters, err = m.Etcd.Connect(trust)
+		voters, err = m.etcdCluster().Connect(trust)
 		return voters, nil, err
 	}
-	rest := m.Etcd
+	rest, own := m.etcdCluster(), m.etcdCluster()
 	rest.Members = m.others()
 	if others, err = rest.Connect(trust); err != nil || self.Err != nil {
 		return others, nil, err
 	}
-	own := m.Etcd
 	own.Members = []etcd.Peer{self}
 	if voters, err = own.Connect(trust); err != nil {
 		_ = others.Close()
@@ -67,17 +81,17 @@ func (m Master) lockedBy() (voters, others *etcd.Voters, err error) {
 	return voters, others, err
 }
 
-// unlockable says that there is nobody to keep the lock, nor anybody to keep it from: of a living master's etcd nobody
-// answers, or its quorum is lost, or there is but this member, which a lock that it keeps itself would not outlive.
+// unlockable says that there is nobody to keep the lock, nor anybody to keep it from: there is but this member, which a lock
+// that it keeps itself would not outlive, or none of a living master's etcd decides anything.
 func (m Master) unlockable() bool {
-	return m.Living != nil && (m.Living.Unasked != nil || m.alone() || m.Etcd.Quorum() != nil)
+	return m.Living != nil && m.Etcd.Err() == nil && (m.alone() || m.etcdCluster().Lost())
 }
 
 // anew plans the step by what etcd's members say now, and by what the steps before have made of this machine.
 func (w *waiter) anew(ctx context.Context) (err error) {
 	m := w.Master
 	if !w.back.has("etcd") && !m.unlockable() { // what is taken away does not answer, and is the same when it is back
-		if m.Etcd, err = m.survey(ctx); err != nil {
+		if m.Etcd, err = w.members(ctx); err != nil {
 			return err
 		}
 	}
@@ -94,6 +108,20 @@ func (w *waiter) anew(ctx context.Context) (err error) {
 	return err
 }
 
+// members asks etcd's members how they are: a machine that joins asks those that are healthy.
+func (w *waiter) members(ctx context.Context) (Known[etcd.Cluster], error) {
+	m := w.Master
+	if m.Joining != nil {
+		now, err := m.survey(ctx)
+		return answered(now, err), err
+	}
+	m.Etcd = m.membersNow(ctx, w.Site, func(reason string) { w.tell(Waiting, reason) })
+	if m.Etcd.Err() != nil {
+		return m.Etcd, m.unasked()
+	}
+	return m.Etcd, nil
+}
+
 // late plans the step by what the cluster says now: other masters may have changed, too.
 func (w *waiter) late(ctx context.Context) (err error) {
 	w.Master = w.Master.knowing(w.Master.readCluster(ctx))
@@ -106,7 +134,7 @@ func lockLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), e
 
 // survey asks etcd's members how they are.
 func (m Master) survey(ctx context.Context) (etcd.Cluster, error) {
-	now, err := etcd.Survey(ctx, m.Etcd.Endpoints(), m.trust()["etcd"])
+	now, err := etcd.Survey(ctx, m.etcdCluster().Endpoints(), m.trust()["etcd"])
 	if err != nil {
 		return etcd.Cluster{}, fmt.Errorf("looking at etcd's members: %w", err)
 	}

@@ -105,7 +105,7 @@ func (m Master) neverStarted() bool {
 
 // removed is a member of ours that the cluster has taken out since: its data are worth nothing.
 func (m Master) removed() bool {
-	if m.Membership == (Membership{}) || m.Membership.Cluster != etcd.FormatID(m.Etcd.ID) {
+	if m.Membership == (Membership{}) || m.Membership.Cluster != etcd.FormatID(m.etcdCluster().ID) {
 		return false
 	}
 	_, there := m.self()

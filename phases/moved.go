@@ -34,7 +34,7 @@ func moved(m Master) []finding {
 
 // knownElsewhere is what is wrong if etcd's members have another address of this one than its manifest.
 func (m Master) knownElsewhere(here EtcdHere) string {
-	for _, p := range m.Etcd.Members {
+	for _, p := range m.etcdCluster().Members {
 		if etcd.FormatID(p.ID) == m.Membership.Member && len(p.PeerURLs) > 0 && !here.Is(p) {
 			return fmt.Sprintf("this machine has moved: etcd's members know that of this master at %s, and it runs at %s", strings.Join(p.PeerURLs, ", "), here.PeerURL)
 		}

@@ -38,7 +38,7 @@ func TestMoved(t *testing.T) {
 	known := func(urls ...string) func(*Master) {
 		return func(m *Master) {
 			m.Membership = Membership{Cluster: etcd.FormatID(1), Member: etcd.FormatID(2)}
-			m.Etcd = etcd.Cluster{ID: 1, Members: []etcd.Peer{{ID: 2, Name: "node-1", PeerURLs: urls}}}
+			m.Etcd = There(etcd.Cluster{ID: 1, Members: []etcd.Peer{{ID: 2, Name: "node-1", PeerURLs: urls}}})
 		}
 	}
 	for name, tt := range map[string]struct {
@@ -87,11 +87,11 @@ func TestJoinBesideMoved(t *testing.T) {
 	nobody := "https://" + gone.Addr().String()
 	_ = gone.Close()
 	m := freshMaster()
-	m.Etcd = etcd.Cluster{Members: []etcd.Peer{
+	m.Etcd = There(etcd.Cluster{Members: []etcd.Peer{
 		{ID: 1, Name: "there", PeerURLs: []string{nobody, "https://" + l.Addr().String()}}, {ID: 2, Name: "moved", PeerURLs: []string{nobody}},
 		{ID: 3, Name: "dead", PeerURLs: []string{nobody}, Err: net.ErrClosed}, {ID: 4, PeerURLs: []string{nobody}},
-	}}
-	m.Joining = &Joining{astray: astray(t.Context(), m.Etcd.Members)}
+	}})
+	m.Joining = &Joining{astray: astray(t.Context(), m.etcdCluster().Members)}
 	found := membersThere(m)
 	if len(found) != 1 || !strings.Contains(found[0].problem, "etcd member moved answers its clients, and not its peers at "+nobody) {
 		t.Errorf("found %v", found)

@@ -18,8 +18,8 @@ import (
 func memberOurs(m Master) []finding {
 	path := m.Paths.EtcdData
 	self, there := m.self()
-	if m.Membership != (Membership{}) && m.Membership.Cluster != etcd.FormatID(m.Etcd.ID) {
-		return []finding{{id: "EtcdCluster", problem: fmt.Sprintf("this master is member %s of etcd cluster %s, that to join is %s", m.Membership.Member, m.Membership.Cluster, etcd.FormatID(m.Etcd.ID)),
+	if m.Membership != (Membership{}) && m.Membership.Cluster != etcd.FormatID(m.etcdCluster().ID) {
+		return []finding{{id: "EtcdCluster", problem: fmt.Sprintf("this master is member %s of etcd cluster %s, that to join is %s", m.Membership.Member, m.Membership.Cluster, etcd.FormatID(m.etcdCluster().ID)),
 			hint: "if it is to leave its cluster, take it down first (tripod reset)"}}
 	}
 	if m.hasData() && !there && !m.removed() {
@@ -46,20 +46,20 @@ func quorumKept(m Master) []finding {
 	if self, there := m.self(); there && !self.Learner {
 		return nil
 	}
-	err := m.Etcd.Quorum()
+	err := m.etcdCluster().Quorum()
 	for _, p := range m.namesakes() {
 		if p.Err != nil && err == nil {
-			err = m.Etcd.MayRemove(p.ID)
+			err = m.etcdCluster().MayRemove(p.ID)
 		}
 	}
-	if err == nil && len(m.Etcd.Alarms) > 0 {
-		err = m.Etcd.Steady()
+	if err == nil && len(m.etcdCluster().Alarms) > 0 {
+		err = m.etcdCluster().Steady()
 	}
 	if err != nil {
 		return []finding{{id: "EtcdQuorum", problem: err.Error()}}
 	}
 	var found []finding
-	for _, p := range m.Etcd.Voters() {
+	for _, p := range m.etcdCluster().Voters() {
 		if p.Err != nil && !slices.ContainsFunc(m.namesakes(), func(n etcd.Peer) bool { return n.ID == p.ID }) {
 			found = append(found, finding{id: "EtcdMember", harmless: true, problem: fmt.Sprintf("etcd member %s is dead, and etcd takes no further one beside it: %v", p, p.Err),
 				hint: "bring it back, or if it is gone for good: tripod etcd member remove " + p.String()})

@@ -62,19 +62,20 @@ func (m *Master) askEtcd(ctx context.Context, s Site, tell func(string)) error {
 	l.Stored, l.Unstored = etcd.Stored(s.Host.Path(m.Paths.EtcdData))
 	pairs, err := etcdClient(s.Host, m.Paths.PKI)
 	if err != nil {
-		l.Unasked = err
+		m.Etcd = Unknown[etcd.Cluster](err)
 		return nil
 	}
 	m.PKI.Pairs = pairs
 	for until := time.Now().Add(startsWithin); ; {
-		m.Etcd, l.Unasked = etcd.Survey(ctx, m.etcdEndpoints(), m.trust()["etcd"])
-		if p, there := m.leaver(m.Etcd.Members); there && len(p.PeerURLs) > 0 {
+		now, err := etcd.Survey(ctx, m.etcdEndpoints(), m.trust()["etcd"])
+		m.Etcd = answered(now, err)
+		if p, there := m.leaver(m.etcdCluster().Members); there && len(p.PeerURLs) > 0 {
 			m.advertise(p.PeerURLs[0])
 		}
-		if l.Unasked == nil || !errors.Is(l.Unstored, etcd.ErrRunning) || time.Now().After(until) {
+		if err == nil || !errors.Is(l.Unstored, etcd.ErrRunning) || time.Now().After(until) {
 			return ctx.Err()
 		}
-		tell(Reasons(l.Unasked)[0])
+		tell(Reasons(err)[0])
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -36,7 +36,7 @@ func (m Master) confirmLeft() []Change {
 		return nil
 	}
 	return []Change{{Verb: "confirm", What: "that etcd goes on without " + p.String(), do: func(ctx context.Context, _ Site) error {
-		now, err := etcd.Survey(ctx, m.Etcd.Endpoints(), m.trust()["etcd"])
+		now, err := etcd.Survey(ctx, m.etcdCluster().Endpoints(), m.trust()["etcd"])
 		if err == nil {
 			err = now.Quorum()
 		}

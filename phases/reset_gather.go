@@ -29,8 +29,6 @@ type Leaving struct {
 	Stored []etcd.Peer
 	// Unstored is why they can not be read: etcd.ErrRunning, or fs.ErrNotExist where it never ran.
 	Unstored error
-	// Unasked is why nobody could be asked how etcd's members are; nil if somebody could.
-	Unasked error
 	// KubeletRuns says that a kubelet runs, KubeletKept that its service is at work, be it in vain.
 	KubeletRuns, KubeletKept bool
 	// Sandboxes are the pods that a kubelet has made here.

@@ -27,10 +27,10 @@ type departure struct {
 // may count on.
 func (m Master) departure() departure {
 	switch {
-	case len(m.Etcd.Members) > 0 && m.stranger():
-		return departure{err: fmt.Errorf("this master is member %s of etcd cluster %s, and the one that answers is %s", m.Membership.Member, m.Membership.Cluster, etcd.FormatID(m.Etcd.ID))}
-	case len(m.Etcd.Members) > 0:
-		return m.departureFrom(m.Etcd)
+	case len(m.etcdCluster().Members) > 0 && m.stranger():
+		return departure{err: fmt.Errorf("this master is member %s of etcd cluster %s, and the one that answers is %s", m.Membership.Member, m.Membership.Cluster, etcd.FormatID(m.etcdCluster().ID))}
+	case len(m.etcdCluster().Members) > 0:
+		return m.departureFrom(m.etcdCluster())
 	case !m.belonged():
 		return departure{}
 	}
@@ -46,7 +46,7 @@ func (m Master) unanswered() error {
 	if others := m.Leaving.Stored; len(others) > 0 {
 		who = "none of etcd's members (" + memberNames(others) + ")"
 	}
-	return fmt.Errorf("%s answers: %s\nhint: bring etcd back, or another master that can be reached from here", who, strings.Join(Reasons(m.Leaving.Unasked), "; "))
+	return fmt.Errorf("%s answers: %s\nhint: bring etcd back, or another master that can be reached from here", who, strings.Join(Reasons(m.Etcd.Err()), "; "))
 }
 
 func (m Master) departureFrom(now etcd.Cluster) departure {
@@ -72,7 +72,7 @@ func memberNames(members []etcd.Peer) string {
 
 // stranger says that another cluster answers than that which this master is of.
 func (m Master) stranger() bool {
-	return m.belonged() && m.Membership != (Membership{}) && m.Membership.Cluster != etcd.FormatID(m.Etcd.ID)
+	return m.belonged() && m.Membership != (Membership{}) && m.Membership.Cluster != etcd.FormatID(m.etcdCluster().ID)
 }
 
 // belonged says that there are signs of a member here that may be in a cluster still. An earlier reset has seen to that
@@ -143,9 +143,12 @@ func leaveEtcd(m Master) ([]Change, error) {
 	}
 	p := *d.member
 	return []Change{{Verb: "remove", What: fmt.Sprintf("%s (%s) from etcd", p, etcd.FormatID(p.ID)), do: func(ctx context.Context, s Site) error {
-		if err := m.Etcd.MayRemove(p.ID); err != nil {
+		if err := m.etcdCluster().MayRemove(p.ID); err != nil {
 			return &PreflightError{m.stays(err)}
 		}
-		return m.Etcd.Drop(ctx, p.ID, m.trust()["etcd"], s.tell)
+		if err := s.mayAct(ctx); err != nil {
+			return err
+		}
+		return m.etcdCluster().Drop(ctx, p.ID, m.trust()["etcd"], s.tell)
 	}}}, nil
 }

@@ -26,7 +26,8 @@ func bare(t *testing.T, change ...func(*Master)) Master {
 	m := Master{Config: c, Facts: Facts{Now: pkiNow, Files: map[string]host.File{}, Manifests: map[string][]byte{},
 		Survey: host.Survey{Dirs: map[string]host.Dir{}, Runtime: host.Runtime{Name: "containerd"},
 			Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.1")}},
-		Leaving: &Leaving{Unstored: fs.ErrNotExist, Unasked: errors.New("connection refused")},
+		Etcd:    Unknown[etcd.Cluster](errors.New("connection refused")),
+		Leaving: &Leaving{Unstored: fs.ErrNotExist},
 	}}
 	for _, f := range change {
 		f(&m)
@@ -82,7 +83,7 @@ spec:
 // members are those that answer, by a letter each as in etcd's own tests: h healthy, d dead, l a learner, u a learner that never started.
 func members(letters string) func(*Master) {
 	return func(m *Master) {
-		m.Etcd, m.Leaving.Unasked = etcd.Cluster{ID: 0xc, Members: peersOf(letters)}, nil
+		m.Etcd = There(etcd.Cluster{ID: 0xc, Members: peersOf(letters)})
 	}
 }
 
@@ -151,7 +152,7 @@ func TestDeparture(t *testing.T) {
 		"nobody answers, others": {[]func(*Master){aMaster, stored("hhh")}, "error: none of etcd's members (m1, m2, m3) answers: connection refused"},
 		"nobody answers, alone":  {[]func(*Master){aMaster, stored("h")}, "last"},
 		"nobody answers, running": {[]func(*Master){aMaster, func(m *Master) {
-			m.Leaving.Unasked = multierror.Append(nil, errors.New("a"), errors.New("b"), errors.New("a"))
+			m.Etcd = Unknown[etcd.Cluster](multierror.Append(nil, errors.New("a"), errors.New("b"), errors.New("a")))
 		}},
 			"error: no etcd member answers: a; b"},
 		"data of another alone":    {[]func(*Master){aMaster, remember(0xc, 7), func(m *Master) { m.Leaving.Here, m.Survey.Addresses = EtcdHere{}, nil }, stored("h")}, "error: none of etcd's members (m1) answers"},

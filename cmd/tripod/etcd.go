@@ -86,6 +86,9 @@ func unwell(c etcd.Cluster) error {
 		if p.Err != nil {
 			return fmt.Errorf("etcd member %s is not healthy: %w", p, p.Err)
 		}
+		if !p.Expired.IsZero() {
+			return fmt.Errorf("etcd member %s: %s\nhint: tripod certs renew all on each master, one after the other", p, reasonOf(p))
+		}
 	}
 	return nil
 }

@@ -112,11 +112,12 @@ func (f *etcdFlags) drop(cmd *cobra.Command, c etcd.Cluster, p etcd.Peer) error 
 	// The process is part of who holds the lock: nothing keeps two of these on one machine apart.
 	name, _ := os.Hostname()
 	holder := etcd.Holder{Node: cmp.Or(f.here.Name, name), Address: fmt.Sprintf("process %d", os.Getpid()), Verb: "etcd member remove", Since: time.Now()}
-	ctx, unlock, err := voters.Lock(cmd.Context(), holder, nil, tell)
+	lock, err := voters.Lock(cmd.Context(), holder, nil, tell)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer lock.Unlock()
+	ctx := lock.Context()
 	now, err := etcd.Survey(ctx, c.Endpoints(), f.trust)
 	if err != nil {
 		return err
@@ -126,6 +127,9 @@ func (f *etcdFlags) drop(cmd *cobra.Command, c etcd.Cluster, p etcd.Peer) error 
 	}
 	if err := now.MayRemove(p.ID); err != nil {
 		return &phases.PreflightError{Err: err}
+	}
+	if err := lock.Held(ctx); err != nil {
+		return err
 	}
 	return now.Drop(ctx, p.ID, f.trust, tell)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"tripod.dev/tripod/internal/etcd"
 )
@@ -31,7 +32,7 @@ type memberDocument struct {
 	PeerURLs   []string `json:"peerURLs"`
 	ClientURLs []string `json:"clientURLs"`
 	Healthy    bool     `json:"healthy"`
-	// Reason is why it is not healthy.
+	// Reason is why it is not healthy, or will not be for long.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -70,7 +71,10 @@ func statusOf(p etcd.Peer) string {
 }
 
 func reasonOf(p etcd.Peer) string {
-	if p.Err == nil {
+	switch {
+	case p.Err == nil && !p.Expired.IsZero():
+		return "its certificate expired on " + p.Expired.UTC().Format(time.RFC3339)
+	case p.Err == nil:
 		return ""
 	}
 	return strings.ReplaceAll(p.Err.Error(), "\n", "; ")

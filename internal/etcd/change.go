@@ -22,8 +22,10 @@ type Voters struct{ client *clientv3.Client }
 
 // Connect connects to the healthy voters.
 func (c Cluster) Connect(trust *tls.Config) (*Voters, error) {
+	by := tolerantly(trust)
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints: c.Endpoints(), TLS: trust, Logger: zap.NewNop(), DialOptions: []grpc.DialOption{grpc.WithNoProxy()},
+		Endpoints: c.Endpoints(), TLS: by(""), Logger: zap.NewNop(),
+		DialOptions:       []grpc.DialOption{grpc.WithNoProxy(), grpc.WithTransportCredentials(credentialsOf(by))},
 		DialKeepAliveTime: 2 * time.Second, DialKeepAliveTimeout: 2 * time.Second,
 	})
 	if err != nil {

@@ -26,25 +26,35 @@ type Member struct {
 	client *clientv3.Client
 	// dial opens and closes one connection, for the sake of the error.
 	dial func(context.Context) error
+	// ends is when the certificate does that the member serves.
+	ends time.Time
 }
 
-// Dial connects to the member at endpoint, an https URL. It makes a TLS handshake of its own first: gRPC would tell a
-// refused connection or a certificate that does not verify as a deadline that is over.
+// Dial connects to the member at endpoint, an https URL, as its clients do: a certificate that has expired is an error.
 func Dial(ctx context.Context, endpoint string, trust *tls.Config) (*Member, error) {
+	return dial(ctx, endpoint, strictly(trust))
+}
+
+// dial makes a TLS handshake of its own first: gRPC would tell a refused connection or a certificate that does not verify
+// as a deadline that is over.
+func dial(ctx context.Context, endpoint string, trust trusting) (*Member, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("etcd's endpoint: %w", err)
 	}
-	m := &Member{dial: handshake(u.Host, trust)}
-	if err := m.dial(ctx); err != nil {
+	conn, err := shake(ctx, u.Host, trust)
+	if err != nil {
 		return nil, err
 	}
+	m := &Member{dial: handshake(u.Host, trust), ends: conn.ConnectionState().PeerCertificates[0].NotAfter}
+	_ = conn.Close() // nothing was written through it
 	m.client, err = clientv3.New(clientv3.Config{
 		Endpoints: []string{endpoint},
-		TLS:       trust,
+		TLS:       trust(""),
 		Logger:    zap.NewNop(),
 		DialOptions: []grpc.DialOption{
 			grpc.WithNoProxy(),
+			grpc.WithTransportCredentials(credentialsOf(trust)),
 			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
 				BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, MaxDelay: 500 * time.Millisecond}}),
 		},
@@ -59,23 +69,32 @@ func Dial(ctx context.Context, endpoint string, trust *tls.Config) (*Member, err
 func (m *Member) Close() error { return m.client.Close() }
 
 // handshake is one TLS connection to address, closed as soon as it stands.
-func handshake(address string, trust *tls.Config) func(context.Context) error {
-	trust = trust.Clone()
-	trust.ServerName, _, _ = net.SplitHostPort(address)
+func handshake(address string, trust trusting) func(context.Context) error {
 	return func(ctx context.Context) error {
-		ctx, stop := context.WithTimeout(ctx, readTimeout)
-		defer stop()
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		conn, err := shake(ctx, address, trust)
 		if err != nil {
-			return fmt.Errorf("connecting to etcd: %w", err)
+			return err
 		}
-		defer conn.Close()
-		switch err := tls.Client(conn, trust).HandshakeContext(ctx); {
-		case errors.Is(err, context.DeadlineExceeded):
-			return fmt.Errorf("etcd at %s accepts connections, but does not answer; one that starts serves nobody before it reaches a majority of its members", address)
-		case err != nil:
-			return fmt.Errorf("connecting to etcd at %s: %w", address, err)
-		}
-		return nil
+		return conn.Close()
 	}
+}
+
+func shake(ctx context.Context, address string, trust trusting) (*tls.Conn, error) {
+	ctx, stop := context.WithTimeout(ctx, readTimeout)
+	defer stop()
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to etcd: %w", err)
+	}
+	name, _, _ := net.SplitHostPort(address)
+	conn := tls.Client(raw, trust(name))
+	err = conn.HandshakeContext(ctx)
+	if err == nil {
+		return conn, nil
+	}
+	_ = raw.Close()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("etcd at %s accepts connections, but does not answer; one that starts serves nobody before it reaches a majority of its members", address)
+	}
+	return nil, fmt.Errorf("connecting to etcd at %s: %w", address, err)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Cluster is an etcd cluster as its members see it at one moment.
@@ -25,14 +26,17 @@ type Peer struct {
 	PeerURLs, ClientURLs []string
 	// Learner is a member without a vote: its log may still be short.
 	Learner bool
-	// Leads says that it is the leader by its own account.
-	Leads bool
+	// Leads says that it is the leader by its own account, Led that it knows one.
+	Leads, Led bool
 	// Version is the release that runs, StorageVersion the minor that its data are stored for (from 3.6 on); "" if not known.
 	Version, StorageVersion string
 	// DBSize is that of its database in bytes.
 	DBSize int64
 	// RaftIndex is the end of its log.
 	RaftIndex uint64
+	// Expired is when the certificate has ended that it serves; zero if it is valid, or was not seen. Who is connected with such
+	// a member stays so, but nobody else gets a connection.
+	Expired time.Time
 	// Err is why it is not healthy. A voter is healthy if it answers a linearizable read, a learner if it tells its status.
 	Err error
 }

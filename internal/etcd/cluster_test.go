@@ -157,22 +157,23 @@ func TestLock(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	c := s.surveyed(t)
-	locked, unlock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), s.voters(t, c), func(string) {})
+	lock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), s.voters(t, c), func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
+	locked := lock.Context()
 	var held atomic.Int32
 	told, done := make(chan string, 100), make(chan error, 2)
 	for _, node := range []string{"m2", "m3"} {
 		go func() {
-			_, unlock, err := s.voters(t, c).Lock(t.Context(), holder(node), nil, func(reason string) { told <- reason })
+			lock, err := s.voters(t, c).Lock(t.Context(), holder(node), nil, func(reason string) { told <- reason })
 			if err == nil {
 				if held.Add(1) > 1 {
 					err = errors.New("two hold the lock")
 				}
 				time.Sleep(50 * time.Millisecond)
 				held.Add(-1)
-				unlock()
+				lock.Unlock()
 			}
 			done <- err
 		}()
@@ -183,7 +184,7 @@ func TestLock(t *testing.T) {
 	if len(done) > 0 || locked.Err() != nil {
 		t.Error("m1 has the lock no more")
 	}
-	unlock()
+	lock.Unlock()
 	if !errors.Is(locked.Err(), context.Canceled) {
 		t.Errorf("after unlock: %v", locked.Err())
 	}
@@ -199,16 +200,22 @@ func TestLockIsLost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	c := s.surveyed(t)
-	locked, _, err := s.voters(t, c).Lock(t.Context(), holder("m1"), nil, func(string) {})
+	lock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	begun := time.Now()
-	_, unlock, err := s.voters(t, c).Lock(t.Context(), holder("m1"), nil, func(string) {})
+	if err := lock.Held(t.Context()); err != nil {
+		t.Error(err)
+	}
+	locked, begun := lock.Context(), time.Now()
+	again, err := s.voters(t, c).Lock(t.Context(), holder("m1"), nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
+	defer again.Unlock()
+	if err := lock.Held(t.Context()); !errors.Is(err, ErrLockLost) {
+		t.Errorf("who stood still meanwhile holds it: %v", err)
+	}
 	if took := time.Since(begun); took > lockSeconds*time.Second/2 {
 		t.Errorf("the same machine's lock was waited for: %s", took)
 	}

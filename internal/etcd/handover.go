@@ -76,7 +76,7 @@ func (c Cluster) succeed(ctx context.Context, p Peer, trust *tls.Config) error {
 		return errors.New("nobody else can lead")
 	}
 	next := slices.MaxFunc(others, func(a, b Peer) int { return cmp.Compare(a.RaftIndex, b.RaftIndex) })
-	leader, err := Dial(ctx, p.ClientURLs[0], trust)
+	leader, err := dial(ctx, p.ClientURLs[0], tolerantly(trust))
 	if err != nil {
 		return err
 	}

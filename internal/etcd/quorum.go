@@ -27,6 +27,13 @@ func (c Cluster) Quorum() error {
 	return nil
 }
 
+// Lost says that nobody decides anything: there is no quorum, and nobody who answers knows a leader. Members that are merely
+// too slow to answer in time follow one.
+func (c Cluster) Lost() bool {
+	_, led := c.find(func(p Peer) bool { return p.Led || p.Err == nil && !p.Learner })
+	return c.Quorum() != nil && !led
+}
+
 // Steady is nil if the cluster is fit for a change of its members: it has a quorum, no alarm, one list of members. That
 // is asked under the lock, where nobody else is in the middle of a change.
 func (c Cluster) Steady() error {
@@ -92,16 +99,19 @@ func (c Cluster) MayStop(id uint64) error {
 	if !exists {
 		return refused("there is no member %s", FormatID(id))
 	}
-	if err := c.complete(); err != nil {
+	if p.Err != nil && c.Lost() {
+		return nil // what decides nothing, and does not answer, costs nobody anything
+	}
+	if err := c.complete(); err != nil && (p.Err == nil || !p.Started()) {
 		return err
 	}
 	switch {
-	case p.Learner:
+	case p.Learner && p.Err == nil:
 		return c.Steady()
 	case len(c.Voters()) == 1:
 		return nil
 	}
-	if err := c.without(p, "stopped", len(c.Voters())); err != nil {
+	if err := c.without(p, "stopped", len(c.Voters())); err != nil || p.Err != nil {
 		return err
 	}
 	return c.Steady()

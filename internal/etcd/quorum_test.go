@@ -112,9 +112,15 @@ func TestMayStop(t *testing.T) {
 			t.Errorf("%v is no refusal", got)
 		}
 	}
-	if err := alone.MayStop(1); err != nil {
-		t.Error(err)
+	lost, slow := of("ddd"), of("ddd")
+	slow.Members[1].Led = true
+	for name, err := range map[string]error{"alone": alone.MayStop(1), "a dead one": of("hhd").MayStop(3), "one of those that have no quorum": lost.MayStop(1)} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
+	mentions(t, slow.MayStop(1), "0 of 3 voters are healthy")
+	mentions(t, of("dhd").MayStop(1), "1 of 3 voters are healthy")
 }
 
 func TestUnsettled(t *testing.T) {

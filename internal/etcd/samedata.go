@@ -90,7 +90,7 @@ func revision(ctx context.Context, p Peer, trust *tls.Config) (*Member, int64, e
 	if len(p.ClientURLs) == 0 {
 		return nil, 0, fmt.Errorf("it tells no client URL")
 	}
-	m, err := Dial(ctx, p.ClientURLs[0], trust)
+	m, err := dial(ctx, p.ClientURLs[0], tolerantly(trust))
 	if err != nil {
 		return nil, 0, err
 	}

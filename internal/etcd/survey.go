@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -69,7 +70,7 @@ func anyList(ctx context.Context, endpoints []string, trust *tls.Config) (*clien
 
 // listAt is the list as the member at the endpoint has it. It needs no quorum; a learner gives none.
 func listAt(ctx context.Context, endpoint string, trust *tls.Config) (*clientv3.MemberListResponse, error) {
-	m, err := Dial(ctx, endpoint, trust)
+	m, err := dial(ctx, endpoint, tolerantly(trust))
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +93,7 @@ type view struct {
 	status  *clientv3.StatusResponse
 	members string
 	alarms  []*etcdserverpb.AlarmMember
+	ends    time.Time
 	err     error
 }
 
@@ -105,11 +107,12 @@ func look(ctx context.Context, p *etcdserverpb.Member, trust *tls.Config) view {
 	}
 	var v view
 	for _, url := range p.ClientURLs {
-		m, err := Dial(ctx, url, trust)
+		m, err := dial(ctx, url, tolerantly(trust))
 		if v.err = err; err != nil {
 			continue
 		}
 		v = m.account(ctx, p.IsLearner)
+		v.ends = m.ends
 		_ = m.Close() // nothing was written through it
 		break
 	}
@@ -156,8 +159,11 @@ func combine(list *clientv3.MemberListResponse, views []view) Cluster {
 	for i, m := range list.Members {
 		v := views[i]
 		p := Peer{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.IsLearner, Err: v.err}
+		if v.ends.Before(time.Now()) {
+			p.Expired = v.ends
+		}
 		if v.status != nil {
-			p.RaftIndex, p.Leads = v.status.RaftIndex, v.status.Leader == m.ID
+			p.RaftIndex, p.Leads, p.Led = v.status.RaftIndex, v.status.Leader == m.ID, v.status.Leader != 0
 			p.Version, p.StorageVersion, p.DBSize = v.status.Version, v.status.StorageVersion, v.status.DbSize
 			if v.err == nil && v.status.Header.MemberId != m.ID {
 				p.Err = fmt.Errorf("another member answers at %s: %s", m.ClientURLs[0], FormatID(v.status.Header.MemberId))
