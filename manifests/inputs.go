@@ -95,23 +95,35 @@ func serverInputs() []string {
 	return []string{"client-ca-file", "requestheader-client-ca-file", "tls-cert-file", "tls-private-key-file"}
 }
 
-// OnHost is where a path that a container knows lies on the machine, "" if no volume of the host has it. Of volumes that
-// are mounted one below the other the deepest has it.
+// OnHost is where a path that a container knows lies on the machine, "" if no volume of the host has it.
 func OnHost(spec *corev1.PodSpec, mounts []corev1.VolumeMount, path string) string {
-	host, depth := "", -1
-	for _, mount := range mounts {
-		rest, err := filepath.Rel(mount.MountPath, path)
-		if err != nil || !filepath.IsLocal(rest) || len(filepath.Clean(mount.MountPath)) <= depth {
-			continue
-		}
-		host, depth = "", len(filepath.Clean(mount.MountPath))
-		for _, v := range spec.Volumes {
-			if v.Name == mount.Name && v.HostPath != nil {
-				host = filepath.Join(v.HostPath.Path, mount.SubPath, rest)
-			}
+	mount := Mounted(mounts, path)
+	if mount == nil {
+		return ""
+	}
+	for _, v := range spec.Volumes {
+		if v.Name == mount.Name && v.HostPath != nil {
+			rest, _ := filepath.Rel(mount.MountPath, path)
+			return filepath.Join(v.HostPath.Path, mount.SubPath, rest)
 		}
 	}
-	return host
+	return ""
+}
+
+// Mounted is the mount that has a path of the container, nil if it is in the image. Of mounts one below the other it is the
+// deepest.
+func Mounted(mounts []corev1.VolumeMount, path string) *corev1.VolumeMount {
+	var deepest *corev1.VolumeMount
+	for i, mount := range mounts {
+		rest, err := filepath.Rel(mount.MountPath, path)
+		if err != nil || !filepath.IsLocal(rest) {
+			continue
+		}
+		if deepest == nil || len(filepath.Clean(mount.MountPath)) > len(filepath.Clean(deepest.MountPath)) {
+			deepest = &mounts[i]
+		}
+	}
+	return deepest
 }
 
 type argument struct{ name, value string }

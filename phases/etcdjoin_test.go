@@ -200,8 +200,6 @@ func TestMasterFindings(t *testing.T) {
 		"no claim":     {nil, nil, configurationsAgree, nil},
 		"same claims":  {nil, []func(*Master){claims("v1.36.3", "10.96.0.0/12")}, configurationsAgree, nil},
 		"other claims": {nil, []func(*Master){claims("v1.35.4", "10.112.0.0/12")}, configurationsAgree, []string{"kubernetesVersion v1.35.4, the cluster has v1.36.3", "networking.serviceSubnet 10.112.0.0/12, the cluster has 10.96.0.0/12"}},
-		"no input":     {nil, []func(*Master){encrypted}, inputsThere, []string{"/etc/enc/config.yaml is not there, and kube-apiserver is to read it"}},
-		"input":        {nil, []func(*Master){encrypted, func(m *Master) { m.Inputs = map[string][]byte{"/enc/config.yaml": {1}} }}, inputsThere, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -227,12 +225,6 @@ func claims(version, services string) func(*Master) {
 		m.Join.Claimed = &config.ClusterConfiguration{KubernetesVersion: version}
 		m.Join.Claimed.Networking.ServiceSubnet = services
 	}
-}
-
-// encrypted has the cluster's apiservers read an encryption configuration.
-func encrypted(m *Master) {
-	m.Cluster.APIServer.ExtraArgs = []config.Arg{{Name: encryptionFlag, Value: "/enc/config.yaml"}, {Name: "audit-log-path", Value: "/enc/audit.log"}}
-	m.Cluster.APIServer.ExtraVolumes = []config.HostPathMount{{Name: "enc", HostPath: "/etc/enc", MountPath: "/enc"}}
 }
 
 // What masters share comes from the disk, or from the Secret, and never from both if they differ.

@@ -34,6 +34,8 @@ type Facts struct {
 	KeptPatches map[string]string
 	// Inputs are further files of the host that components mount and their flags name, by path.
 	Inputs map[string][]byte
+	// Sources are what lies where the pods mount something of the host, or read it, by path.
+	Sources map[string]Known[host.Kind]
 	// Running is what runs now, by component.
 	Running map[string]host.Running
 	// Objects are those in the cluster's API that a plan may want, as they are now, by objectKey. What is not in it

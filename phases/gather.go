@@ -50,6 +50,7 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	if err := m.readInputs(s.Host); err != nil {
 		return f, err
 	}
+	m.readSources(s.Host)
 	return m.Facts.asked(ctx, m), nil
 }
 

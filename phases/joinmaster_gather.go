@@ -80,6 +80,7 @@ func (m *Master) readLocal(ctx context.Context, s Site, uploaded *unstructured.U
 	if err := m.readInputs(s.Host); err != nil {
 		return err
 	}
+	m.readSources(s.Host)
 	return m.identity()
 }
 

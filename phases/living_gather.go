@@ -149,6 +149,7 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 	if err := m.readInputs(s.Host); err != nil {
 		return err
 	}
+	m.readSources(s.Host)
 	return m.askAround(ctx, s)
 }
 

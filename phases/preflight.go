@@ -121,7 +121,7 @@ func checks() []check {
 		{find: clocksAgree, on: further},
 		{find: configurationsAgree, on: further},
 		{find: mastersAgree, on: further},
-		{find: inputsThere, on: further},
+		{find: sourcesThere, on: masters},
 	}
 }
 

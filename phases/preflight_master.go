@@ -169,37 +169,3 @@ func versionsAgree(m Master, other corev1.Pod) []finding {
 	return []finding{{id: "MastersAgree", problem: fmt.Sprintf("the cluster is configured for %s, and the apiserver on %s is %s", m.Version, other.Spec.NodeName, v),
 		hint: "an upgrade has begun: finish it first"}}
 }
-
-// inputsThere finds files that the cluster's configuration has the components read, and that this machine lacks.
-func inputsThere(m Master) []finding {
-	var found []finding
-	for name, c := range map[string]config.ControlPlaneComponent{
-		"kube-apiserver": m.Cluster.APIServer.ControlPlaneComponent, "kube-controller-manager": m.Cluster.ControllerManager, "kube-scheduler": m.Cluster.Scheduler,
-	} {
-		for _, arg := range c.ExtraArgs {
-			path, mounted := hostPath(c.ExtraVolumes, arg.Value)
-			if _, there := m.Inputs[arg.Value]; !mounted || there || !isInput(arg.Name) {
-				continue
-			}
-			found = append(found, finding{id: pathID("FileExisting", path), problem: fmt.Sprintf("%s is not there, and %s is to read it (--%s)", path, name, arg.Name),
-				hint: "copy it from another master"})
-		}
-	}
-	slices.SortFunc(found, func(a, b finding) int { return strings.Compare(a.id, b.id) })
-	return found
-}
-
-// isInput says of a flag that it names a file to read, and not one to write.
-func isInput(flag string) bool {
-	return slices.ContainsFunc([]string{"-config", "-config-file", "-policy-file", "-ca-file", "-cafile"}, func(end string) bool { return strings.HasSuffix(flag, end) })
-}
-
-// hostPath is where a path that a component knows lies on the machine, if one of the volumes has it.
-func hostPath(volumes []config.HostPathMount, path string) (string, bool) {
-	for _, v := range volumes {
-		if rest, err := filepath.Rel(v.MountPath, path); err == nil && filepath.IsLocal(rest) {
-			return filepath.Join(v.HostPath, rest), true
-		}
-	}
-	return "", false
-}
