@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,13 +96,15 @@ func running(t *testing.T, s *lab.Sandbox) map[string]row {
 	return all
 }
 
-// A change that a component does not survive is taken back: what was healthy before is healthy again, with its data.
+// A change that a component does not survive is taken back: what was healthy before is healthy again, with its data. It is
+// made by apply; up refuses it.
 func TestSandboxGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "back", lab.Default)
 	writeConfigMap(t, s.Kubectl, "kept")
-	before := running(t, s)["etcd"]
-	out, err := s.Run(t.Context(), "up", "--bin-dir", newLab(t).Components(lab.Default), "--patches="+badFlag(t))
+	before, patches := running(t, s)["etcd"], "--patches="+badFlag(t)
+	wantUpRefused(t, s, "no-such-flag", patches)
+	out, err := s.Run(t.Context(), "apply", patches)
 	if code := exitCode(err); code != notHealthy {
 		t.Errorf("exit code %d, want %d", code, notHealthy)
 	}
@@ -117,17 +120,66 @@ func TestSandboxGoesBack(t *testing.T) {
 	wantConfigMap(t, s.Kubectl, "kept")
 }
 
-// `make up` again says at once that all is well, and touches nothing.
-func TestSandboxUpAgain(t *testing.T) {
-	s := newSandbox(t, "again", lab.Default)
-	before := running(t, s)
-	began := time.Now()
-	must(t)(s.Run(t.Context(), "up"))
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("a second up took %s", took)
+// wantUpRefused wants an up with other flags to touch nothing, to name the difference and the verb that makes it.
+func wantUpRefused(t *testing.T, s *lab.Sandbox, why string, flags ...string) {
+	t.Helper()
+	before, record := rows(t, s), recordOf(t, s)
+	out, err := s.Run(t.Context(), "up", flags...)
+	if exitCode(err) != badInput || !strings.Contains(out, why) || !strings.Contains(out, "tripod sandbox ") {
+		t.Errorf("up %s: exit code %d\n%s", strings.Join(flags, " "), exitCode(err), out)
 	}
+	if diff := cmp.Diff(before, rows(t, s), withoutRole()); diff != "" {
+		t.Errorf("a refusal changed what runs (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(record, recordOf(t, s)); diff != "" {
+		t.Errorf("a refusal changed the record (-before +after):\n%s", diff)
+	}
+}
+
+func recordOf(t *testing.T, s *lab.Sandbox) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.Folder(), "sandbox.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// `make up` again says at once that all is well, and touches nothing: whatever it is not given, and from whatever shell it is
+// called. What is given otherwise is refused.
+func TestSandboxUpAgain(t *testing.T) {
+	l := newLab(t)
+	s := closedSandbox(t, l, "again")
+	configs := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(configs, name)
+		if err := os.WriteFile(path, []byte("{apiVersion: kubeadm.k8s.io/v1beta4, kind: ClusterConfiguration, "+text+"}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "--config=" + path
+	}
+	first := write("first.yaml", `apiServer: {extraArgs: [{name: v, value: "1"}]}`)
+	must(t)(s.Run(t.Context(), "up", first, "--bin-dir="+l.Components(lab.Default)))
+	before, record := running(t, s), recordOf(t, s)
+	for _, flags := range [][]string{nil, {first}} {
+		again := s.Command(t.Context(), "up", flags...)
+		again.Env = append(again.Env, "HTTPS_PROXY=http://127.0.0.1:1")
+		began := time.Now()
+		if out, err := again.CombinedOutput(); err != nil {
+			t.Fatalf("up again: %v\n%s", err, out)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("a second up took %s", took)
+		}
+	}
+	wantUpRefused(t, s, "extraArgs", write("other.yaml", `apiServer: {extraArgs: [{name: v, value: "2"}]}`))
+	wantUpRefused(t, s, "runs Kubernetes", "--kubernetes-version="+lab.PreviousMinor)
+	wantUpRefused(t, s, "runs the programs of", "--bin-dir="+configs)
 	if diff := cmp.Diff(before, running(t, s)); diff != "" {
 		t.Errorf("a second up changed what runs (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(record, recordOf(t, s)); diff != "" {
+		t.Errorf("a second up changed the record (-before +after):\n%s", diff)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestSandboxMasters(t *testing.T) {
 	wantVoters(t, s, 3)
 	wantOwnEtcds(t, s, 3)
 	writeConfigMap(t, s.Kubectl, "kept")
-	t.Run("failures", func(t *testing.T) { wantToBearFailures(t, s, "m1", "m2") })
+	t.Run("failures", func(t *testing.T) { wantKept(t, s, func() { wantToBearFailures(t, s, "m1", "m2") }) })
 	t.Run("balancer", func(t *testing.T) {
 		killInSandbox(t, s, "balancer")
 		until(t, "ready again", func(ctx context.Context) error { return ready(ctx, s.Kubectl) })
@@ -217,6 +217,31 @@ func wantOwnEtcds(t *testing.T, s *lab.Sandbox, masters int) {
 	}
 	if seen != masters {
 		t.Errorf("status tells of %d apiservers", seen)
+	}
+}
+
+// wantKept wants what is changed in the cluster to be there when something has been done, and no more tokens than before.
+func wantKept(t *testing.T, s *lab.Sandbox, do func()) {
+	t.Helper()
+	patch := must(t)(s.Kubectl(t.Context(), "--namespace=kube-system", "get", "configmap", "kubeadm-config", "--output=json"))
+	patch = strings.Replace(patch, `apiServer: {}\n`, `apiServer:\n  extraArgs:\n  - name: v\n    value: \"3\"\n`, 1)
+	must(t)(s.Kubectl(t.Context(), "--namespace=kube-system", "patch", "configmap", "kubeadm-config", "--type=merge", "--patch="+patch))
+	asks := [][]string{
+		{"get", "configmap", "kubeadm-config", "--output=jsonpath={.data}"},
+		{"get", "secrets", "--field-selector=type=bootstrap.kubernetes.io/token", "--output=name"},
+	}
+	var before []string
+	for _, ask := range asks {
+		before = append(before, must(t)(s.Kubectl(t.Context(), append(ask, "--namespace=kube-system")...)))
+	}
+	if !strings.Contains(before[0], "extraArgs") {
+		t.Fatalf("kubeadm-config is not changed: %s", before[0])
+	}
+	do()
+	for i, ask := range asks {
+		if diff := cmp.Diff(before[i], must(t)(s.Kubectl(t.Context(), append(ask, "--namespace=kube-system")...))); diff != "" {
+			t.Errorf("the cluster has lost what it kept (-before +after):\n%s", diff)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"tripod.dev/tripod/certs"
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/manifests"
 )
 
 // Expiration is until when a certificate of this master is valid.
@@ -44,6 +45,38 @@ func (e Expiration) IsAuthority() bool {
 
 // Within says whether it ends, or has ended, by that time. What is not there does not end.
 func (e Expiration) Within(end time.Time) bool { return !e.NotAfter.IsZero() && !e.NotAfter.After(end) }
+
+// A certificate of a year is about to end when a month is left of it, and any that lives shorter in the last third of its life.
+const (
+	renewedBefore  = 30 * 24 * time.Hour
+	renewedInThird = 3
+)
+
+// Due says whether it is a certificate that can be renewed here, and has ended or is about to.
+func (e Expiration) Due(now time.Time) bool {
+	if e.cert == nil || e.External || !Renewing("all")(e.pair) {
+		return false
+	}
+	life := e.cert.NotAfter.Sub(e.cert.NotBefore)
+	return e.cert.NotAfter.Sub(now) < min(renewedBefore, life/renewedInThird)
+}
+
+// Pair is the name by which Wish.Renew knows it.
+func (e Expiration) Pair() string { return e.pair }
+
+// FirstEnds are when the first of each component's certificates ends.
+func FirstEnds(all []Expiration) map[string]time.Time {
+	first := map[string]time.Time{}
+	for _, component := range manifests.Components() {
+		for _, e := range all {
+			known := first[component]
+			if slices.Contains(leafs(component), e.pair) && !e.NotAfter.IsZero() && (known.IsZero() || e.NotAfter.Before(known)) {
+				first[component] = e.NotAfter
+			}
+		}
+	}
+	return first
+}
 
 // storedCertificate is what lies on disk of a certificate.
 type storedCertificate struct {

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -158,6 +159,44 @@ func TestExpirationWithin(t *testing.T) {
 	e := Expiration{NotAfter: pkiNow}
 	if !e.Within(pkiNow) || !e.Within(pkiNow.Add(1)) || e.Within(pkiNow.Add(-1)) || (Expiration{Missing: true}).Within(pkiNow) {
 		t.Error("it ends when it says")
+	}
+}
+
+// What ends within a month is due, or what is in the last third of a shorter life; never an authority, nor what nobody can issue here.
+func TestExpirationDue(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	valid := func(life time.Duration) *x509.Certificate {
+		return &x509.Certificate{NotBefore: pkiNow, NotAfter: pkiNow.Add(life)}
+	}
+	for name, tt := range map[string]struct {
+		e     Expiration
+		after time.Duration
+		want  bool
+	}{
+		"of a year, new":              {Expiration{pair: "apiserver", cert: valid(365 * day)}, 0, false},
+		"of a year, with 31 days":     {Expiration{pair: "apiserver", cert: valid(365 * day)}, 334 * day, false},
+		"of a year, with 29 days":     {Expiration{pair: "apiserver", cert: valid(365 * day)}, 336 * day, true},
+		"of an hour, with half of it": {Expiration{pair: schedulerConf, cert: valid(time.Hour)}, 30 * time.Minute, false},
+		"of an hour, at its end":      {Expiration{pair: schedulerConf, cert: valid(time.Hour)}, 50 * time.Minute, true},
+		"expired":                     {Expiration{pair: "etcd/peer", cert: valid(365 * day)}, 366 * day, true},
+		"an authority":                {Expiration{pair: etcdCA, cert: valid(365 * day)}, 366 * day, false},
+		"of an external authority":    {Expiration{pair: "apiserver", cert: valid(365 * day), External: true}, 366 * day, false},
+		"not there":                   {Expiration{pair: "apiserver", Missing: true}, 366 * day, false},
+	} {
+		if got := tt.e.Due(pkiNow.Add(tt.after)); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestFirstEnds(t *testing.T) {
+	t.Parallel()
+	all := []Expiration{{pair: "etcd/server", NotAfter: pkiNow.Add(2)}, {pair: "etcd/peer", NotAfter: pkiNow.Add(1)}, {pair: "etcd/healthcheck-client"},
+		{pair: "apiserver", NotAfter: pkiNow.Add(3)}, {pair: adminConf, NotAfter: pkiNow}}
+	want := map[string]time.Time{"etcd": pkiNow.Add(1), "kube-apiserver": pkiNow.Add(3)}
+	if diff := cmp.Diff(want, FirstEnds(all)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -84,7 +84,7 @@ func (f *Facts) readPatches(c config.Config) error {
 	where := "the cluster's patches"
 	if c.Node.Patches != nil && c.Node.Patches.Directory != "" {
 		where = c.Node.Patches.Directory
-		texts, err := readPatchDir(where)
+		texts, err := ReadPatchDir(where)
 		if err != nil {
 			return err
 		}
@@ -105,8 +105,8 @@ func (f *Facts) readPatches(c config.Config) error {
 	return nil
 }
 
-// readPatchDir are the texts of a directory's files by their names.
-func readPatchDir(dir string) (map[string]string, error) {
+// ReadPatchDir are the texts of a directory's files by their names.
+func ReadPatchDir(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, &InputError{fmt.Errorf("reading patches: %w", err)}

@@ -75,7 +75,7 @@ func (p *Prober) Close() {
 }
 
 // attempt asks once. When the time for the whole wait runs out in the middle of it, the reason that counts is
-// the one before. A certificate that has expired does not get better.
+// the one before. A certificate that has expired does not get better, unless there is a newer one on disk to be read.
 func (p *Prober) attempt(ctx context.Context, component string, ask func() error) error {
 	err := ask()
 	p.mu.Lock()
@@ -84,11 +84,21 @@ func (p *Prober) attempt(ctx context.Context, component string, ask func() error
 		return p.last[component]
 	}
 	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotAfter.Before(time.Now()) {
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotAfter.Before(time.Now()) && p.onDisk(invalid.Cert) {
 		err = final{err}
 	}
 	p.last[component] = err
 	return err
+}
+
+// onDisk says whether the certificate is one of this master's as they lie on disk.
+func (p *Prober) onDisk(cert *x509.Certificate) bool {
+	for _, pair := range p.master.PKI.Pairs {
+		if pair.Cert != nil && pair.Cert.Equal(cert) {
+			return true
+		}
+	}
+	return false
 }
 
 // get is nil if the component answers the URL with 200, otherwise the error holds the checks that it says have failed.

@@ -138,15 +138,21 @@ func TestLastReasonIsKept(t *testing.T) {
 // A certificate that has expired is not waited for; one that is not valid yet, and whatever else is wrong, is.
 func TestExpiredIsFinal(t *testing.T) {
 	t.Parallel()
-	p := NewProber(provable(t))
+	m := provable(t)
+	p := NewProber(m)
+	onDisk := m.PKI.Pairs["etcd/server"].Cert
 	verify := func(reason x509.InvalidReason, notAfter time.Duration) error {
-		return x509.CertificateInvalidError{Cert: &x509.Certificate{NotAfter: time.Now().Add(notAfter)}, Reason: reason}
+		cert := *onDisk
+		cert.NotAfter = time.Now().Add(notAfter)
+		return x509.CertificateInvalidError{Cert: &cert, Reason: reason}
 	}
+	replaced := x509.CertificateInvalidError{Cert: &x509.Certificate{Raw: []byte("the one before"), NotAfter: time.Now().Add(-time.Second)}, Reason: x509.Expired}
 	for name, tt := range map[string]struct {
 		err  error
 		want bool
 	}{
 		"expired":            {verify(x509.Expired, -time.Second), true},
+		"renewed on disk":    {replaced, false},
 		"not valid yet":      {verify(x509.Expired, time.Hour), false},
 		"of another purpose": {verify(x509.IncompatibleUsage, -time.Second), false},
 		"no answer":          {errors.New("connection refused"), false},

@@ -24,8 +24,10 @@ type bringUp struct {
 	rootless bool
 	show     showPlan
 	progress progress
-	// begin is what is written before anything else; nil for nothing. A plan that is refused does not come to it.
+	// begin is what is written before anything else, under the lock; nil for nothing. A plan that is refused does not come to it.
 	begin func() error
+	// locked says that the caller has the lock.
+	locked bool
 	// gather reads the facts; nil is phases.Gather.
 	gather func(context.Context) (phases.Master, error)
 	// confirm is asked what to do with a plan before anything is done; false leaves it at that. Nil for a yes.
@@ -93,16 +95,24 @@ func (b bringUp) facts(ctx context.Context) (phases.Master, error) {
 	return phases.Master{Config: b.config, Facts: facts}, err
 }
 
-func (b bringUp) lock() (func(), error) {
-	if b.begin != nil {
-		if err := b.begin(); err != nil {
+func (b bringUp) lock() (unlock func(), err error) {
+	unlock = func() {}
+	if !b.locked {
+		if err := b.site.Host.Mkdir(b.config.Paths.State, 0o700); err != nil {
+			return nil, err
+		}
+		if unlock, err = b.site.Host.Lock(filepath.Join(b.config.Paths.State, "lock")); err != nil {
 			return nil, err
 		}
 	}
-	if err := b.site.Host.Mkdir(b.config.Paths.State, 0o700); err != nil {
+	if b.begin == nil {
+		return unlock, nil
+	}
+	if err := b.begin(); err != nil {
+		unlock()
 		return nil, err
 	}
-	return b.site.Host.Lock(filepath.Join(b.config.Paths.State, "lock"))
+	return unlock, nil
 }
 
 // apply carries the plan out and returns the events that ended its phases.

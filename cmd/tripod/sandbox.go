@@ -36,8 +36,8 @@ one of them. Several sandboxes run side by side.`,
   tripod sandbox stop m1
   tripod sandbox down`,
 	}
-	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStart(), newSandboxStop(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig(), newSandboxUpgrade(),
-		newSandboxBalancer())
+	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStart(), newSandboxStop(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig(),
+		newSandboxApply(), newSandboxRenew(), newSandboxUpgrade(), newSandboxBalancer())
 	return cmd
 }
 

@@ -117,15 +117,7 @@ func TestVersions(t *testing.T) {
 // is known to have of that.
 func TestUpgradeRelease(t *testing.T) {
 	t.Parallel()
-	older, newer, given := t.TempDir(), t.TempDir(), t.TempDir()
-	for _, dir := range []string{older, newer, given} {
-		for _, component := range manifests.Components() {
-			put(t, filepath.Join(dir, component), "")
-			if err := os.Chmod(filepath.Join(dir, component), 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	older, newer := programsOf(t, "v1.34.4"), programsOf(t, "v1.35.4")
 	idle := box(t)
 	idle.KubernetesVersion, idle.BinDir = "v1.34.4", older
 	begun := idle
@@ -137,19 +129,24 @@ func TestUpgradeRelease(t *testing.T) {
 		want       sandbox.Release
 		problem    string
 	}{
-		{name: "newest", s: idle, binDir: given, want: sandbox.Release{KubernetesVersion: "v1.36.3", BinDir: given}},
-		{name: "without v", s: idle, to: "1.35.1", binDir: given, want: sandbox.Release{KubernetesVersion: "v1.35.1", BinDir: given}},
-		{name: "a label", s: idle, to: "stable-1.35", binDir: given, want: sandbox.Release{KubernetesVersion: "v1.35.4", BinDir: given}},
+		{name: "newest", s: idle, binDir: programsOf(t, "v1.36.3"), want: sandbox.Release{KubernetesVersion: "v1.36.3"}},
+		{name: "without v", s: idle, to: "1.35.4", binDir: newer, want: sandbox.Release{KubernetesVersion: "v1.35.4"}},
+		{name: "a label", s: idle, to: "stable-1.35", binDir: newer, want: sandbox.Release{KubernetesVersion: "v1.35.4"}},
 		{name: "the same", s: idle, to: "v1.34.4", want: sandbox.Release{KubernetesVersion: "v1.34.4", BinDir: older}},
 		{name: "goes on", s: begun, want: sandbox.Release{KubernetesVersion: "v1.35.4", BinDir: newer}},
-		{name: "goes on with others", s: begun, binDir: given, want: sandbox.Release{KubernetesVersion: "v1.35.4", BinDir: given}},
+		{name: "goes on with others", s: begun, binDir: programsOf(t, "v1.35.4"), want: sandbox.Release{KubernetesVersion: "v1.35.4"}},
 		{name: "given up", s: begun, to: "v1.34.4", want: sandbox.Release{KubernetesVersion: "v1.34.4", BinDir: older}},
 		{name: "not supported", s: idle, to: "v1.99.0", problem: "v1.99.0 is not supported"},
 		{name: "no version", s: idle, to: "new", problem: `"new" is not a version`},
-		{name: "no binaries", s: idle, to: "v1.35.4", binDir: filepath.Join(given, "none"), problem: "there is no executable etcd, kube-apiserver"},
+		{name: "no binaries", s: idle, to: "v1.35.4", binDir: filepath.Join(older, "none"), problem: "there is no executable etcd, kube-apiserver"},
+		{name: "binaries of another version", s: idle, to: "v1.35.4", binDir: older, problem: "kube-scheduler is of Kubernetes v1.34.4, not of v1.35.4"},
+		{name: "other programs", s: idle, to: "v1.35.4", binDir: programsOf(t, ""), problem: "kube-apiserver --version does not say"},
 	} {
 		u := sandboxUpgrade{to: test.to, binDir: test.binDir}
-		got, err := u.release(test.s)
+		got, err := u.release(t.Context(), test.s)
+		if test.binDir != "" {
+			test.want.BinDir = test.binDir
+		}
 		switch {
 		case test.problem != "" && (err == nil || !strings.Contains(err.Error(), test.problem) || !strings.Contains(err.Error(), "hint: ")):
 			t.Errorf("%s: %v", test.name, err)
@@ -157,4 +154,17 @@ func TestUpgradeRelease(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", test.name, got, err, test.want)
 		}
 	}
+}
+
+// programsOf is a directory of programs that say that they are of a version.
+func programsOf(t *testing.T, version string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, component := range manifests.Components() {
+		put(t, filepath.Join(dir, component), "#!/bin/sh\necho Kubernetes "+version+"\n")
+		if err := os.Chmod(filepath.Join(dir, component), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

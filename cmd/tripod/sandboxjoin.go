@@ -43,7 +43,7 @@ func (r *raising) joinOne(ctx context.Context, m sandbox.Master) error {
 	}
 	tell := r.of(m.Name)
 	ended, took, err := bringUp{
-		verb: r.verb, config: cfg, site: site, list: phases.JoinMaster(), progress: tell,
+		verb: r.verb, config: cfg, site: site, list: phases.JoinMaster(), progress: tell, locked: r.holds(m),
 		gather: func(ctx context.Context) (phases.Master, error) {
 			return phases.GatherJoin(ctx, site, cfg, func(reason string) {
 				tell.tell(phases.Event{Time: time.Now(), Kind: phases.Waiting, Phase: "preflight", Text: reason})
@@ -70,7 +70,7 @@ func peers(s sandbox.Sandbox, but sandbox.Master) []string {
 	var urls []string
 	for _, m := range s.Masters {
 		if m.Name != but.Name {
-			urls = append(urls, fmt.Sprintf("https://%s:2379", m.Address))
+			urls = append(urls, clientURL(m))
 		}
 	}
 	return urls

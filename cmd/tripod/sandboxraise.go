@@ -27,9 +27,21 @@ type raising struct {
 	// begin writes down what the sandbox is to be, before anything else is written.
 	begin func() error
 	begun time.Time
+	// first is the configuration of a master that founds.
+	first config.Config
+	// patches is the directory of patches that a change is given; "" for those that the cluster keeps.
+	patches string
+	// renews says which certificates are to be renewed; nil for those that have ended or are about to.
+	renews func(pair string) bool
+	// locked are the names of the masters that are locked.
+	locked []string
 
 	mu   sync.Mutex
 	laps []lap
+	// renewed are the names of the masters with new certificates on disk.
+	renewed []string
+	// server is where the cluster is reached, IP:PORT.
+	server string
 }
 
 func newRaising(verb string, s *sandbox.Sandbox, p progress) *raising {
@@ -42,16 +54,38 @@ func (r *raising) warn(warnings []string) {
 	}
 }
 
-// masters brings up those that are chosen: the founder as the first master of a cluster, then the balancer, then the others by
-// joining, side by side. cfg is the founder's configuration.
-func (r *raising) masters(ctx context.Context, cfg config.Config, chosen []sandbox.Master) error {
+// masters brings up those that are chosen. Those that have been up come back as they are; then what has not been up yet comes:
+// the founder as the first master of a cluster, the balancer, the others by joining, side by side.
+func (r *raising) masters(ctx context.Context, chosen []sandbox.Master) error {
+	unlock, err := r.lock(chosen)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	known, fresh := r.split(chosen)
+	if err := r.leavesAnew(ctx, known); err != nil {
+		return err
+	}
 	if err := r.wake(ctx, chosen); err != nil {
 		return err
 	}
+	if known, fresh, err = r.takenOut(ctx, known, fresh); err != nil {
+		return err
+	}
+	if len(known) > 0 {
+		if err := r.asTheyAre(ctx, known); err != nil {
+			return err
+		}
+	}
+	return r.further(ctx, fresh)
+}
+
+// further brings up masters that have not been up yet, and the balancer.
+func (r *raising) further(ctx context.Context, fresh []sandbox.Master) error {
 	founder := func(m sandbox.Master) bool { return founds(*r.sandbox, m) }
 	begin := r.begin // where nobody founds, the sandbox is there
-	if i := slices.IndexFunc(chosen, founder); i >= 0 {
-		begin = func() error { return r.found(ctx, cfg, chosen[i]) }
+	if i := slices.IndexFunc(fresh, founder); i >= 0 {
+		begin = func() error { return r.found(ctx, fresh[i]) }
 	}
 	if err := begin(); err != nil {
 		return err
@@ -59,11 +93,36 @@ func (r *raising) masters(ctx context.Context, cfg config.Config, chosen []sandb
 	if !r.sandbox.Endpoint.IsValid() {
 		return nil
 	}
-	if err := r.balancer(ctx, cfg.Health); err != nil {
+	if err := r.balancer(ctx); err != nil {
 		return err
 	}
-	return r.join(ctx, slices.DeleteFunc(slices.Clone(chosen), founder))
+	return r.join(ctx, slices.DeleteFunc(slices.Clone(fresh), founder))
 }
+
+// lock keeps other tripods from those of the masters that are there already; a new one is locked when its plan is made.
+func (r *raising) lock(chosen []sandbox.Master) (unlock func(), err error) {
+	var all []func()
+	unlock = func() {
+		for _, each := range all {
+			each()
+		}
+		r.locked = nil
+	}
+	for _, m := range chosen {
+		if _, err := os.Stat(r.sandbox.Paths(m).State); err != nil {
+			continue
+		}
+		one, err := lockMaster(*r.sandbox, m)
+		if err != nil {
+			unlock()
+			return nil, err
+		}
+		all, r.locked = append(all, one), append(r.locked, m.Name)
+	}
+	return unlock, nil
+}
+
+func (r *raising) holds(m sandbox.Master) bool { return slices.Contains(r.locked, m.Name) }
 
 // founds says whether m is the master that the cluster began with, or is to begin with. A first master whose files are lost
 // joins again: what it would begin were another cluster, in the place of the one that the others still are.
@@ -88,7 +147,7 @@ func etcdManifest(s sandbox.Sandbox, m sandbox.Master) string {
 // none would be proved healthy before the others run.
 func (r *raising) wake(ctx context.Context, chosen []sandbox.Master) error {
 	return r.rouse(ctx, slices.DeleteFunc(slices.Clone(chosen), func(m sandbox.Master) bool {
-		return founds(*r.sandbox, m) || !hasManifests(r.sandbox.Paths(m).Manifests)
+		return !hasManifests(r.sandbox.Paths(m).Manifests) || founds(*r.sandbox, m) && !hasBeenUp(*r.sandbox, m)
 	}))
 }
 
@@ -115,24 +174,29 @@ func hasManifests(dir string) bool {
 }
 
 // found brings up the master that all others join.
-func (r *raising) found(ctx context.Context, cfg config.Config, m sandbox.Master) error {
+func (r *raising) found(ctx context.Context, m sandbox.Master) error {
+	r.server = r.first.Endpoint
 	ended, took, err := bringUp{
-		verb: r.verb, config: cfg, site: sandboxSite(*r.sandbox, m), list: phases.Init(), rootless: true,
-		progress: r.of(m.Name), begin: r.begin,
+		verb: r.verb, config: r.first, site: sandboxSite(*r.sandbox, m), list: phases.Init(), rootless: true,
+		progress: r.of(m.Name), begin: r.begin, locked: r.holds(m),
 	}.run(ctx)
 	r.lap(m.Name, ended, took)
 	return err
 }
 
 // balancer brings up what is in front of the masters.
-func (r *raising) balancer(ctx context.Context, within time.Duration) error {
+func (r *raising) balancer(ctx context.Context) error {
+	own, err := r.livingConfig(r.sandbox.Masters[0])
+	if err != nil {
+		return err
+	}
 	ca, err := os.ReadFile(filepath.Join(r.sandbox.Paths(elder(*r.sandbox)).PKI, "ca.crt"))
 	if err != nil {
 		return fmt.Errorf("the cluster's CA, by which the balancer knows its backends: %w", err)
 	}
 	b := phases.Balancer{Endpoint: r.sandbox.Endpoint, Backends: r.sandbox.Backends(), CA: ca}
 	o := balancerAgent(*r.sandbox)
-	site, cfg := agentSite(o), config.Config{Paths: config.PathsUnder(r.sandbox.Balancer()), Health: within}
+	site, cfg := agentSite(o), config.Config{Paths: config.PathsUnder(r.sandbox.Balancer()), Health: own.Health}
 	if err := linkProgram(ctx, site.Host, o.BinDir); err != nil {
 		return err
 	}

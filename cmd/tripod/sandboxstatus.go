@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/internal/sandbox"
 	"tripod.dev/tripod/manifests"
+	"tripod.dev/tripod/phases"
 )
 
 func newSandboxStatus() *cobra.Command {
@@ -61,7 +63,9 @@ type componentStatus struct {
 	Since    *time.Time `json:"since,omitempty"`
 	Revision string     `json:"revision,omitempty"`
 	LastExit *int       `json:"lastExitCode,omitempty"`
-	Error    string     `json:"error,omitempty"`
+	// Expires is when the first of its certificates ends.
+	Expires *time.Time `json:"expires,omitempty"`
+	Error   string     `json:"error,omitempty"`
 }
 
 // status asks the agents of every master and of the balancer.
@@ -74,8 +78,12 @@ func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
 	for _, m := range s.Masters {
 		runner := sandboxSite(s, m).Runner
 		stopped := m.Stopped && runner.Alive(ctx) != nil
+		ends := phases.FirstEnds(expirations(s, m))
 		for _, component := range manifests.Components() {
 			row := componentStatus{Master: s.Node(m), Component: component, Version: s.Version(m), State: "stopped"}
+			if end, known := ends[component]; known {
+				row.Expires = &end
+			}
 			if component == "etcd" {
 				row.Role = members[s.Node(m)]
 			}
@@ -123,13 +131,28 @@ func componentRow(ctx context.Context, runner host.Runner, row componentStatus) 
 
 func statusTable(to io.Writer, rows []componentStatus) error {
 	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "MASTER\tVERSION\tCOMPONENT\tSTATE\tPID\tRESTARTS\tSINCE\tREVISION")
+	fmt.Fprintln(w, "MASTER\tVERSION\tCOMPONENT\tSTATE\tPID\tRESTARTS\tSINCE\tEXPIRES\tREVISION")
 	for _, r := range rows {
-		since := "-"
-		if r.Since != nil {
-			since = time.Since(*r.Since).Round(time.Second).String()
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n", cmp.Or(r.Master, "-"), cmp.Or(r.Version, "-"), strings.TrimSpace(r.Component+" "+r.Role), r.State, r.PID, r.Restarts, since, r.Revision)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", cmp.Or(r.Master, "-"), cmp.Or(r.Version, "-"), strings.TrimSpace(r.Component+" "+r.Role),
+			r.State, r.PID, r.Restarts, r.since(), r.expires(host.Now()), r.Revision)
 	}
 	return w.Flush()
+}
+
+func (r componentStatus) since() string {
+	if r.Since == nil {
+		return "-"
+	}
+	return time.Since(*r.Since).Round(time.Second).String()
+}
+
+// expires is the time that is left of its certificates.
+func (r componentStatus) expires(now time.Time) string {
+	switch {
+	case r.Expires == nil:
+		return "-"
+	case !r.Expires.After(now):
+		return "expired"
+	}
+	return duration.ShortHumanDuration(r.Expires.Sub(now))
 }

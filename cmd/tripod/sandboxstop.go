@@ -128,7 +128,7 @@ func newSandboxStart() *cobra.Command {
 	return cmd
 }
 
-// start is up for some of the masters, with what the last up was given. In the midst of an upgrade they come back as they are.
+// start is up for some of the masters. Those that have been up come back as they are.
 func (f *sandboxFlags) start(ctx context.Context, out io.Writer, s sandbox.Sandbox, chosen []sandbox.Master) error {
 	r := newRaising("sandbox start", &s, newProgress(out, f.output))
 	r.begin = func() error {
@@ -147,20 +147,22 @@ func (f *sandboxFlags) start(ctx context.Context, out io.Writer, s sandbox.Sandb
 	return statusTable(out, status(ctx, s))
 }
 
-// again brings up masters that have been up before.
+// again brings up masters, by the configuration that the sandbox was made with where one of them has not been up yet and is
+// to found the cluster.
 func (r *raising) again(ctx context.Context, chosen []sandbox.Master) error {
-	if r.sandbox.Upgrade != nil {
-		if err := r.begin(); err != nil {
-			return err
+	_, fresh := r.split(chosen)
+	if len(fresh) > 0 && r.sandbox.Upgrade != nil {
+		return &inputError{unfinished(*r.sandbox)}
+	}
+	if slices.ContainsFunc(fresh, func(m sandbox.Master) bool { return founds(*r.sandbox, m) }) {
+		cfg, warnings, err := firstConfig(r.sandbox, "")
+		if err != nil {
+			return &inputError{err}
 		}
-		return r.asTheyAre(ctx, chosen)
+		r.first = cfg
+		r.warn(warnings)
 	}
-	cfg, warnings, err := firstConfig(r.sandbox, "")
-	if err != nil {
-		return &inputError{err}
-	}
-	r.warn(warnings)
-	return r.masters(ctx, cfg, chosen)
+	return r.masters(ctx, chosen)
 }
 
 // ofMasters completes a command whose arguments are masters.

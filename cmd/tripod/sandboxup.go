@@ -7,14 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/sandbox"
-	"tripod.dev/tripod/manifests"
 )
 
 // sandboxUp is tripod sandbox up.
@@ -69,24 +68,53 @@ func (u *sandboxUp) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, warnings, err := firstConfig(&s, u.version)
-	if err != nil {
-		return &inputError{err}
-	}
-	if err := u.binaries(&s, cfg); err != nil {
-		return &inputError{err}
-	}
-	cfg.Paths.Binaries = s.Binaries(s.Masters[0])
 	r := newRaising("sandbox up", &s, newProgress(u.out, u.output))
 	r.begin = func() error { return s.Change(u.record(s)) }
-	r.warn(append(warnings, u.even()...))
-	err = r.masters(ctx, cfg, s.Masters)
+	if err = u.prepare(ctx, r); err == nil {
+		err = r.masters(ctx, s.Masters)
+	}
 	r.progress.close()
 	if err != nil || u.output == "json" {
 		return err
 	}
 	r.durations(u.out)
-	return u.summary(ctx, s, cfg)
+	return u.summary(ctx, s, r.server)
+}
+
+// prepare finds out what is to run, and refuses what differs from what runs.
+func (u *sandboxUp) prepare(ctx context.Context, r *raising) error {
+	s := r.sandbox
+	if s.Upgrade != nil {
+		return &inputError{unfinished(*s)}
+	}
+	if one, up := known(*s); up {
+		r.warn(u.even())
+		return u.differs(ctx, r, one)
+	}
+	var err error
+	if s.Config, s.Patches, err = u.given(*s); err != nil {
+		return err
+	}
+	cfg, warnings, err := firstConfig(s, u.version)
+	if err != nil {
+		return &inputError{err}
+	}
+	if err := u.binaries(ctx, s, cfg); err != nil {
+		return &inputError{err}
+	}
+	r.first = cfg
+	r.first.Paths.Binaries = s.Binaries(s.Masters[0])
+	r.warn(append(warnings, u.even()...))
+	return nil
+}
+
+// known is a master that has been up, if there is one.
+func known(s sandbox.Sandbox) (sandbox.Master, bool) {
+	i := slices.IndexFunc(s.Masters, func(m sandbox.Master) bool { return hasBeenUp(s, m) })
+	if i < 0 {
+		return sandbox.Master{}, false
+	}
+	return s.Masters[i], true
 }
 
 // sandbox is the one of that name with as many masters as are wanted, or a new one.
@@ -107,14 +135,14 @@ func (u *sandboxUp) sandbox() (sandbox.Sandbox, error) {
 	if err != nil {
 		return s, &inputError{err}
 	}
-	s.Config, s.Patches, err = u.given()
-	return s, err
+	return s, nil
 }
 
-// given are the paths of what the flags name, for the next run that starts a master, wherever that is called.
-func (u *sandboxUp) given() (config, patches string, err error) {
-	paths := []string{u.config, u.patches}
-	for i, path := range paths {
+// given are the paths of what the flags name, or of what an earlier up was given: for the next run that starts a master, wherever that
+// is called.
+func (u *sandboxUp) given(s sandbox.Sandbox) (config, patches string, err error) {
+	paths := []string{s.Config, s.Patches}
+	for i, path := range []string{u.config, u.patches} {
 		if path == "" {
 			continue
 		}
@@ -144,13 +172,15 @@ func (u *sandboxUp) even() []string {
 	return []string{fmt.Sprintf("%d masters bear the loss of %d, no more than %d do\nhint: an odd number is better", u.masters, u.masters/2-1, u.masters-1)}
 }
 
+// unfinished is the error of a sandbox in the midst of an upgrade.
+func unfinished(s sandbox.Sandbox) error {
+	return fmt.Errorf("the upgrade of sandbox %s to %s has not come to its end\n"+
+		"hint: tripod sandbox upgrade --name %s goes on with it; with --to %s it is given up, as long as no master is upgraded", s.Name, s.Upgrade.KubernetesVersion, s.Name, s.KubernetesVersion)
+}
+
 // firstConfig is the configuration of the sandbox's first master, which the others share: that of the file, if there is one,
 // with the sandbox's own names and addresses.
 func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, error) {
-	if to := s.Upgrade; to != nil {
-		return config.Config{}, nil, fmt.Errorf("the upgrade of sandbox %s to %s has not come to its end\n"+
-			"hint: tripod sandbox upgrade --name %s goes on with it; with --to %s it is given up, as long as no master is upgraded", s.Name, to.KubernetesVersion, s.Name, s.KubernetesVersion)
-	}
 	m := s.Masters[0]
 	o := config.Overrides{
 		Root: s.Root(m), Loopback: m.Address, NodeName: s.Node(m), AdvertiseAddress: m.Address.String(),
@@ -175,53 +205,28 @@ func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, e
 		return cfg, warnings, err
 	}
 	if runs := s.Version(m); runs != "" && runs != cfg.Version.Tag() {
-		return cfg, warnings, fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: tripod sandbox upgrade --name %s --to %s upgrades it, or give the new one another --name", s.Name, runs, cfg.Version.Tag(), s.Name, cfg.Version.Tag())
+		return cfg, warnings, otherVersion(*s, runs, cfg.Version.Tag())
 	}
 	s.KubernetesVersion, cfg.Paths.Binaries = cfg.Version.Tag(), s.Binaries(m)
 	return cfg, warnings, nil
 }
 
 // binaries finds the component binaries and remembers where they are.
-func (u *sandboxUp) binaries(s *sandbox.Sandbox, cfg config.Config) error {
+func (u *sandboxUp) binaries(ctx context.Context, s *sandbox.Sandbox, cfg config.Config) error {
 	given := u.binDir
 	if given == "" {
 		given = s.Binaries(s.Masters[0])
 	}
-	dir, err := binariesOf(given, cfg.Version)
+	dir, err := binariesOf(ctx, given, cfg.Version)
 	if err == nil && (s.BinDir == "" || u.binDir != "") {
 		s.BinDir = dir
 	}
 	return err
 }
 
-// binariesOf is the directory of the component binaries of a version: the given one, or the usual one beside tripod.
-func binariesOf(dir string, v config.Version) (string, error) {
-	if dir == "" {
-		exe, err := os.Executable()
-		if err != nil {
-			return "", err
-		}
-		dir = filepath.Join(filepath.Dir(exe), "components", v.Tag())
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	var missing []string
-	for _, component := range manifests.Components() {
-		if info, err := os.Stat(filepath.Join(dir, component)); err != nil || info.Mode()&0o111 == 0 {
-			missing = append(missing, component)
-		}
-	}
-	if len(missing) > 0 {
-		return "", fmt.Errorf("--bin-dir %s: there is no executable %s\nhint: make components builds them", dir, strings.Join(missing, ", "))
-	}
-	return dir, nil
-}
-
 // summary says what runs where, and what to try.
-func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox, cfg config.Config) error {
-	fmt.Fprintf(u.out, "\nSandbox %s is well: Kubernetes %s at https://%s\n\n", s.Name, s.KubernetesVersion, cfg.Endpoint)
+func (u *sandboxUp) summary(ctx context.Context, s sandbox.Sandbox, server string) error {
+	fmt.Fprintf(u.out, "\nSandbox %s is well: Kubernetes %s at https://%s\n\n", s.Name, s.KubernetesVersion, server)
 	if err := statusTable(u.out, status(ctx, s)); err != nil {
 		return err
 	}

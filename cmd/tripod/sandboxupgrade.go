@@ -57,7 +57,7 @@ func (u *sandboxUpgrade) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	to, err := u.release(s)
+	to, err := u.release(cmd.Context(), s)
 	if err != nil {
 		return &inputError{err}
 	}
@@ -68,7 +68,7 @@ func (u *sandboxUpgrade) run(cmd *cobra.Command) error {
 }
 
 // release is what the sandbox is to become.
-func (u *sandboxUpgrade) release(s sandbox.Sandbox) (sandbox.Release, error) {
+func (u *sandboxUpgrade) release(ctx context.Context, s sandbox.Sandbox) (sandbox.Release, error) {
 	known := config.SupportedVersions()
 	wanted := cmp.Or(u.to, known[len(known)-1].Tag())
 	if u.to == "" && s.Upgrade != nil {
@@ -78,7 +78,7 @@ func (u *sandboxUpgrade) release(s sandbox.Sandbox) (sandbox.Release, error) {
 	if err != nil {
 		return sandbox.Release{}, err
 	}
-	dir, err := binariesOf(cmp.Or(u.binDir, s.BinariesOf(v.Tag())), v)
+	dir, err := binariesOf(ctx, cmp.Or(u.binDir, s.BinariesOf(v.Tag())), v)
 	return sandbox.Release{KubernetesVersion: v.Tag(), BinDir: dir}, err
 }
 
@@ -105,7 +105,9 @@ func (r *raising) awaken(ctx context.Context) error {
 	if !slices.ContainsFunc(s.Masters, asleep) {
 		return nil
 	}
-	return newRaising("sandbox start", r.sandbox, r.progress).asTheyAre(ctx, s.Masters)
+	start := newRaising("sandbox start", r.sandbox, r.progress)
+	start.begin = func() error { return nil }
+	return start.masters(ctx, s.Masters)
 }
 
 // upgrade upgrades the masters in turn. The first one stores the version in the cluster, where the others find it.
