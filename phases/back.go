@@ -153,7 +153,7 @@ func (a Application) makeRoom(ctx context.Context, ways []retreat) error {
 // putBack writes the earlier files and waits until what they make is healthy again.
 func (w *waiter) putBack(ctx context.Context, old []host.File) error {
 	component, undone := w.step.Proof.Component, time.Now()
-	if err := w.Host.Commit(ctx, old...); err != nil {
+	if err := w.Host.Commit(ctx, unexpired(old, host.Now())...); err != nil {
 		return fmt.Errorf("putting back the earlier %s: %w", component, err)
 	}
 	host.Killpoint("put back " + component)

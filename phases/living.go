@@ -17,6 +17,7 @@ func Upgrade() []Phase {
 		{Name: "preflight", About: "find out what runs here and in the cluster, whether it may change, pull missing images",
 			Check: mayChange, Want: changedImages},
 		{Name: "control-plane/keep", About: "keep what runs now, for the way back", Want: keepEarlier},
+		{Name: "control-plane/etcd-certs", About: "etcd's certificates, where they have expired: it takes new ones by itself", Want: etcdRenewedInPlace},
 		{Name: "control-plane/kubelet", About: "the kubelet's client certificate, where it has expired", Want: kubeletIdentityAnew},
 		{Name: "control-plane/snapshot", About: "a verified snapshot of etcd, before etcd or a minor version changes", Want: saveEtcd, Locked: true},
 		{Name: "control-plane/stop", About: "take away what changes: the apiserver when it has drained, then etcd, which has handed over its leadership",
@@ -95,7 +96,7 @@ func changed(component string) func(Master) ([]Change, error) {
 func (m Master) goneBack(component string) []Change {
 	r := m.Living.Back.Components[component]
 	var changes []Change
-	for _, f := range r.host() {
+	for _, f := range unexpired(r.host(), m.Now) {
 		if f.Path == manifestPath(m, component) {
 			changes = append(changes, m.run(component, f)...)
 			continue

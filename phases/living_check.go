@@ -29,8 +29,8 @@ func mayChange(m Master) ([]string, error) {
 // quorumAfter refuses to stop this master's member where the others could not do without.
 func quorumAfter(m Master) []finding {
 	stops, err := m.stopsEtcd()
-	if err != nil || !stops {
-		return nil
+	if err != nil || !stops || m.Etcd.Err() != nil && m.etcdExpired() {
+		return nil // an etcd whose certificate has expired may answer once it has another; it is asked before it stops, too
 	}
 	refused := m.mayStop()
 	if f, is := refused.(*PreflightError); is {

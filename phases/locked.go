@@ -29,10 +29,14 @@ func (t *turn) begin(ctx context.Context, w *waiter) error {
 	if t.begun {
 		return nil
 	}
-	m := w.Master
-	if m.Etcd.Err() != nil {
-		return m.unasked()
+	if w.Master.Etcd.Err() != nil { // it may have found the others since
+		now, err := w.members(ctx)
+		if err != nil {
+			return err
+		}
+		w.Master.Etcd = now
 	}
+	m := w.Master
 	if m.unlockable() {
 		*t = turn{ctx: ctx, begun: true}
 		return nil
@@ -117,7 +121,7 @@ func (w *waiter) members(ctx context.Context) (Known[etcd.Cluster], error) {
 	}
 	m.Etcd = m.membersNow(ctx, w.Site, func(reason string) { w.tell(Waiting, reason) })
 	if m.Etcd.Err() != nil {
-		return m.Etcd, m.unasked()
+		return m.Etcd, w.unasked(ctx)
 	}
 	return m.Etcd, nil
 }

@@ -23,6 +23,9 @@ certificates. What somebody has added to manifests by hand stays. Authorities ar
 of them stay whole. What uses a renewed certificate is restarted with it, one master of the cluster at a
 time, and proved.
 
+Where those of several masters have expired, etcd's are renewed in place first, which it takes up by itself, and
+the exit code is 3 as long as others present expired ones: renew on those that are named, then run it again.
+
 NAME is all, or one of:
   ` + strings.Join(names[1:], "\n  "),
 		Example: `  tripod certs check-expiration
