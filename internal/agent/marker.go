@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,14 +88,30 @@ func inspect(pid int, manifests string) (marked, bool) {
 	}
 	m, ok := readMarker(pid)
 	start, session := readStat(pid)
-	if !ok || m.Manifests != manifests || h.gone() {
+	if !ok || m.Manifests != manifests || !own(pid) || h.gone() {
 		h.close()
 		return marked{}, false
 	}
 	return marked{handle: h, marker: m, leader: session == pid, start: start}, true
 }
 
-// readMarker fails for processes of other users, for zombies and for most others.
+// own says whether a process is of the agent's own user, in every respect, as all that it starts is: to root's agent, the
+// marker of another user's process may be forged.
+func own(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	id := strconv.Itoa(os.Getuid())
+	for line := range strings.Lines(string(data)) {
+		if ids, found := strings.CutPrefix(line, "Uid:"); found { // real, effective, saved, of files
+			return slices.Equal(strings.Fields(ids), []string{id, id, id, id})
+		}
+	}
+	return false
+}
+
+// readMarker fails for processes of other users unless this one is root's, for zombies and for most others.
 func readMarker(pid int) (marker, bool) {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
