@@ -27,6 +27,8 @@ type Application struct {
 	back *retreats
 	// turn is this master's, as long as locked steps follow each other.
 	turn *turn
+	// proven are the components that are healthy.
+	proven *proven
 }
 
 // Apply carries the steps out, in order, and proves each before the next begins; those that may
@@ -41,7 +43,7 @@ func Apply(ctx context.Context, a Application, steps []Step) error {
 	prober.alive = a.Runner.Alive
 	a.Tell = inTurn(a.Tell)
 	a.api = sync.OnceValues(a.Master.client)
-	a.verb, a.back, a.turn = a.Verb, &retreats{}, &turn{}
+	a.verb, a.back, a.turn, a.proven = a.Verb, &retreats{}, &turn{}, newProven()
 	a.back.add(a.Master.halfway()...)
 	defer a.turn.end()
 	for len(steps) > 0 {
@@ -217,6 +219,9 @@ func (w *waiter) proved(ctx context.Context) error {
 	}
 	host.Killpoint("done " + w.step.Phase)
 	w.back.drop(w.step.Proof.Component)
+	if kind == Proved && w.step.Proof.Component != "" {
+		w.proven.add(w.step.Proof.Component, time.Now())
+	}
 	w.tell(kind, w.undone())
 	if len(w.step.Changes) == 0 {
 		return nil

@@ -44,7 +44,11 @@ func (b Balancer) Gather(ctx context.Context, s Site, c config.Config) (Master, 
 		return m, err
 	}
 	m.Journaled, m.entries = len(entries) > 0, len(entries)
-	m.Alive = s.Runner.Alive(ctx) == nil
+	alive := s.Runner.Alive(ctx)
+	if errors.Is(alive, host.ErrHangs) {
+		return m, alive
+	}
+	m.Alive = alive == nil
 	if now, err := s.Runner.Pod(ctx, balancerName); err == nil {
 		m.Running[balancerName] = now
 	}

@@ -175,8 +175,14 @@ func (s Site) ended(ctx context.Context, component string) error {
 	}
 	for {
 		now, err := s.Runner.Pod(ctx, component)
-		if err != nil && s.Runner.Alive(ctx) != nil {
-			return nil // nobody runs pods here
+		if err != nil {
+			alive := s.Runner.Alive(ctx)
+			if errors.Is(alive, host.ErrHangs) {
+				return alive
+			}
+			if alive != nil && ctx.Err() == nil {
+				return nil // nobody runs pods here
+			}
 		}
 		if err == nil && now.State != host.Started {
 			return nil

@@ -3,6 +3,7 @@ package phases
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,7 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	var all errgroup.Group
 	all.Go(func() (err error) { f.PKI, err = gatherPKI(c, disk, f.Now); return err })
 	all.Go(func() (err error) { f.Survey, err = s.Host.Survey(ctx, ask(c, rootless)); return err })
-	all.Go(func() error { f.Running, f.Alive = running(ctx, s.Runner); return nil })
+	all.Go(func() error { return f.askRunner(ctx, s.Runner) })
 	if err := all.Wait(); err != nil {
 		return f, err
 	}
@@ -63,16 +64,20 @@ func gatherPKI(c config.Config, disk DiskPKI, now time.Time) (PKI, error) {
 	return pki, nil
 }
 
-// running asks the runner for every component. What it can't say yet is simply not there.
-func running(ctx context.Context, r host.Runner) (map[string]host.Running, bool) {
-	now := map[string]host.Running{}
-	alive := r.Alive(ctx) == nil
+// askRunner asks the runner for every component. What it can't say yet is simply not there; one that hangs is an error.
+func (f *Facts) askRunner(ctx context.Context, r host.Runner) error {
+	f.Running = map[string]host.Running{}
+	err := r.Alive(ctx)
+	if errors.Is(err, host.ErrHangs) {
+		return err
+	}
+	f.Alive = err == nil
 	for _, component := range manifests.Components() {
 		if pod, err := r.Pod(ctx, component); err == nil {
-			now[component] = pod
+			f.Running[component] = pod
 		}
 	}
-	return now, alive
+	return nil
 }
 
 // recall reads what tripod has kept of this master.

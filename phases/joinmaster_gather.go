@@ -66,7 +66,7 @@ func (m *Master) readLocal(ctx context.Context, s Site, uploaded *unstructured.U
 	var all errgroup.Group
 	all.Go(func() (err error) { m.PKI, err = gatherPKI(m.Config, disk, m.Now); return err })
 	all.Go(func() (err error) { m.Survey, err = s.Host.Survey(ctx, ask(m.Config, m.Rootless)); return err })
-	all.Go(func() error { m.Running, m.Alive = running(ctx, s.Runner); return nil })
+	all.Go(func() error { return m.askRunner(ctx, s.Runner) })
 	if err := all.Wait(); err != nil {
 		return err
 	}

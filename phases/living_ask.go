@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -74,15 +75,21 @@ func (p *Prober) soon(ctx context.Context, attempt func(context.Context, *Prober
 // aliveWithin is how long a kubelet may take that a killed run has started anew.
 const aliveWithin = 10 * time.Second
 
-// runningSoon is running, once who runs the pods answers, or has not in time.
-func runningSoon(ctx context.Context, r host.Runner) (map[string]host.Running, bool) {
-	ctx, stop := context.WithTimeout(ctx, aliveWithin)
+// askRunnerSoon is askRunner, once who runs the pods answers, or has not in time.
+func (f *Facts) askRunnerSoon(ctx context.Context, r host.Runner) error {
+	soon, stop := context.WithTimeout(ctx, aliveWithin)
 	defer stop()
-	for r.Alive(ctx) != nil && ctx.Err() == nil {
+	for {
+		err := r.Alive(soon)
+		switch {
+		case errors.Is(err, host.ErrHangs):
+			return err
+		case err == nil || soon.Err() != nil:
+			return f.askRunner(context.WithoutCancel(ctx), r)
+		}
 		select {
-		case <-ctx.Done():
+		case <-soon.Done():
 		case <-time.After(probeEvery):
 		}
 	}
-	return running(context.WithoutCancel(ctx), r)
 }

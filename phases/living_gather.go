@@ -142,7 +142,7 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 	var all errgroup.Group
 	all.Go(func() (err error) { m.PKI, err = gatherPKI(m.Config, disk, m.Now); return err })
 	all.Go(func() (err error) { m.Survey, err = s.Host.Survey(ctx, askLiving(m.Config, m.Rootless)); return err })
-	all.Go(func() error { m.Running, m.Alive = runningSoon(ctx, s.Runner); return nil })
+	all.Go(func() error { return m.askRunnerSoon(ctx, s.Runner) })
 	if err := all.Wait(); err != nil {
 		return err
 	}

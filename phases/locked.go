@@ -105,7 +105,9 @@ func (w *waiter) anew(ctx context.Context) (err error) {
 	if err := m.read(w.Host, m.Config); err != nil {
 		return err
 	}
-	m.Running, m.Alive = running(ctx, w.Runner)
+	if err := m.askRunner(ctx, w.Runner); err != nil {
+		return err
+	}
 	w.Master = m
 	w.prober.remember(m.Membership)
 	w.step, err = plan(w.step.phase, m)

@@ -36,6 +36,9 @@ type vigil struct {
 	same   time.Time  // since when that has been the reason
 	nudged bool       // what could be done has been done
 	ours   *host.Exit // the end that it brought about, which is no crash
+
+	glanced time.Time       // when the components that were proved before were looked at last
+	beside  *UnhealthyError // the one of them that has ended meanwhile
 }
 
 // wait attempts the step's proof until it holds, and says why it does not. It gives up when the time
@@ -49,7 +52,7 @@ func (w *waiter) wait(ctx context.Context, since time.Time) error {
 	ctx, stop := context.WithTimeout(ctx, within)
 	defer stop()
 	now := time.Now()
-	v := &vigil{waiter: w, begun: now, looked: now, since: since}
+	v := &vigil{waiter: w, begun: now, looked: now, glanced: now, since: since}
 	for {
 		err := w.attempt(ctx)
 		if err == nil {
@@ -63,7 +66,7 @@ func (w *waiter) wait(ctx context.Context, since time.Time) error {
 		if err := v.nudge(ctx); err != nil {
 			v.because(ctx, err)
 		}
-		if fatal := v.watch(ctx); fatal != nil {
+		if fatal := cmp.Or(v.watch(ctx), v.glance(ctx)); fatal != nil {
 			return fatal
 		}
 		select {
@@ -191,7 +194,8 @@ func (v *vigil) unhealthy(reason error) error {
 	if v.step.Proof.Explain != nil {
 		reason = v.step.Proof.Explain(reason)
 	}
-	err := &UnhealthyError{Component: cmp.Or(v.step.Proof.Component, v.step.Proof.Of, "the control plane"), After: time.Since(v.begun), Err: reason}
+	reason, hint := v.besides(reason)
+	err := &UnhealthyError{Component: cmp.Or(v.step.Proof.Component, v.step.Proof.Of, "the control plane"), After: time.Since(v.begun), Err: reason, Hint: hint}
 	if v.told != nil {
 		found := diagnose(v.Host, *v.told)
 		err.Exit, err.Line, err.Hint = v.told, found.line, found.hint

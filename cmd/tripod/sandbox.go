@@ -211,8 +211,12 @@ type agentRunner struct {
 
 // Start starts the agent, or nudges the one that runs.
 func (r agentRunner) Start(ctx context.Context) error {
-	if r.Alive(ctx) == nil {
+	err := r.Alive(ctx)
+	if err == nil {
 		return r.Client.Start(ctx)
+	}
+	if errors.Is(err, host.ErrHangs) {
+		return err
 	}
 	exe, err := os.Executable()
 	if err != nil {

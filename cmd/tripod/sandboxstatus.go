@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -68,16 +70,18 @@ type componentStatus struct {
 	Error   string     `json:"error,omitempty"`
 }
 
-// status asks the agents of every master and of the balancer.
+// status asks the agents of every master and of the balancer, all at once.
 func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
-	var rows []componentStatus
-	if s.Endpoint.IsValid() {
-		rows = append(rows, componentRow(ctx, agentSite(balancerAgent(s)).Runner, componentStatus{Component: "balancer"}))
-	}
 	members := roles(ctx, s)
-	for _, m := range s.Masters {
-		runner := sandboxSite(s, m).Runner
-		stopped := m.Stopped && runner.Alive(ctx) != nil
+	rows := make([][]componentStatus, 1+len(s.Masters))
+	var all sync.WaitGroup
+	if s.Endpoint.IsValid() {
+		all.Go(func() {
+			rows[0] = componentRows(ctx, agentSite(balancerAgent(s)).Runner, []componentStatus{{Component: "balancer"}})
+		})
+	}
+	for i, m := range s.Masters {
+		var of []componentStatus
 		ends := phases.FirstEnds(expirations(s, m))
 		for _, component := range manifests.Components() {
 			row := componentStatus{Master: s.Node(m), Component: component, Version: s.Version(m), State: "stopped"}
@@ -87,11 +91,33 @@ func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
 			if component == "etcd" {
 				row.Role = members[s.Node(m)]
 			}
-			if !stopped {
-				row = componentRow(ctx, runner, row)
-			}
-			rows = append(rows, row)
+			of = append(of, row)
 		}
+		all.Go(func() { rows[i+1] = masterRows(ctx, sandboxSite(s, m).Runner, m.Stopped, of) })
+	}
+	all.Wait()
+	return slices.Concat(rows...)
+}
+
+// masterRows are those of a master, as they are if it was stopped and nobody runs its pods.
+func masterRows(ctx context.Context, runner host.Runner, stopped bool, rows []componentStatus) []componentStatus {
+	if stopped {
+		if err := runner.Alive(ctx); err != nil && !errors.Is(err, host.ErrHangs) {
+			return rows
+		}
+	}
+	return componentRows(ctx, runner, rows)
+}
+
+// componentRows fills in what one runner knows of its components. One that hangs is not asked again.
+func componentRows(ctx context.Context, runner host.Runner, rows []componentStatus) []componentStatus {
+	err := runner.Alive(ctx)
+	for i, row := range rows {
+		if errors.Is(err, host.ErrHangs) {
+			rows[i].State, rows[i].Error = "unknown", err.Error()
+			continue
+		}
+		rows[i] = componentRow(ctx, runner, row)
 	}
 	return rows
 }
@@ -136,7 +162,25 @@ func statusTable(to io.Writer, rows []componentStatus) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", cmp.Or(r.Master, "-"), cmp.Or(r.Version, "-"), strings.TrimSpace(r.Component+" "+r.Role),
 			r.State, r.PID, r.Restarts, r.since(), r.expires(host.Now()), r.Revision)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return troubles(to, rows)
+}
+
+// troubles says below the table why something is not known, each reason once.
+func troubles(to io.Writer, rows []componentStatus) error {
+	var told []string
+	for _, r := range rows {
+		if r.Error == "" || slices.Contains(told, r.Error) {
+			continue
+		}
+		told = append(told, r.Error)
+		if _, err := fmt.Fprintf(to, "%s: %s\n", cmp.Or(r.Master, r.Component), r.Error); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r componentStatus) since() string {

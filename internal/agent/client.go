@@ -101,8 +101,12 @@ func (c Client) shutdown(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/shutdown", nil)
 }
 
-// call does one request; the answer is decoded into out unless that is nil.
+// call does one request; the answer is decoded into out unless that is nil. The error is a *Hung if none comes in time.
 func (c Client) call(ctx context.Context, method, path string, out any) error {
+	return c.limited(ctx, func(ctx context.Context) error { return c.ask(ctx, method, path, out) })
+}
+
+func (c Client) ask(ctx context.Context, method, path string, out any) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, nil)
 	if err != nil {
 		return err

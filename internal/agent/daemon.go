@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tripod.dev/tripod/internal/host"
 )
 
 // answerEvery is how often a new agent is asked whether it is there: it needs some 50 ms.
@@ -23,8 +25,12 @@ func StartDaemon(ctx context.Context, exe string, o Options) error {
 		return err
 	}
 	client := Client{Socket: o.Socket}
-	if state, err := client.State(ctx); err == nil {
+	state, err := client.State(ctx)
+	switch {
+	case err == nil:
 		return o.sameAs(state)
+	case errors.Is(err, host.ErrHangs) || ctx.Err() != nil:
+		return err
 	}
 	exe, err = filepath.Abs(exe)
 	if err != nil {
@@ -76,22 +82,32 @@ func (o Options) arguments() []string {
 	return args
 }
 
+// beginsWithin is far more than an agent needs until it answers, be the machine as busy as it may.
+const beginsWithin = time.Minute
+
 // awaitAgent waits until the agent answers. One that ends instead may have lost against another, which then answers.
 func (c Client) awaitAgent(ctx context.Context, ended <-chan error, log string) error {
+	ctx, stop := context.WithTimeout(ctx, beginsWithin)
+	defer stop()
 	ticker := time.NewTicker(answerEvery)
 	defer ticker.Stop()
+	var last error
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the agent: %w", errors.Join(ctx.Err(), c.Alive(context.WithoutCancel(ctx))))
+			return fmt.Errorf("wait for the agent: %w", errors.Join(context.Cause(ctx), last))
 		case err := <-ended:
 			if c.Alive(ctx) == nil {
 				return nil
 			}
 			return fmt.Errorf("the agent has ended: %w\n%s", err, strings.Join(tail(log), "\n"))
 		case <-ticker.C:
-			if c.Alive(ctx) == nil {
+			err := c.Alive(ctx)
+			if err == nil {
 				return nil
+			}
+			if ctx.Err() == nil {
+				last = err
 			}
 		}
 	}

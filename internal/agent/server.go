@@ -51,8 +51,11 @@ func removeDead(path string) error {
 	if info.Mode().Type() != os.ModeSocket {
 		return fmt.Errorf("%s is there and no socket", path)
 	}
-	if conn, err := net.Dial("unix", path); err == nil {
+	conn, err := net.Dial("unix", path)
+	if err == nil {
 		_ = conn.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, os.ErrNotExist) { // one that hangs need not even accept
 		return fmt.Errorf("socket %s: %w\nhint: choose another one with --socket", path, errLocked)
 	}
 	return os.Remove(path)

@@ -2,24 +2,43 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
+
+	"tripod.dev/tripod/internal/host"
 )
 
 // Shutdown ends the agent of the options and all its pods, and waits until they are gone. Where no agent is left, it
-// ends what that one left running; nothing at all is no error.
+// ends what that one left running, and so it does after one that hangs, which is killed; nothing at all is no error.
 func Shutdown(ctx context.Context, o Options) error {
 	o, err := o.resolved()
 	if err != nil {
 		return err
 	}
 	client := Client{Socket: o.Socket}
-	if state, err := client.State(ctx); err == nil {
-		return client.end(ctx, state.PID)
+	state, err := client.State(ctx)
+	if err == nil {
+		err = client.end(ctx, state.PID)
+		if err == nil {
+			return nil
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case errors.Is(err, host.ErrHangs):
+		err = client.killHung()
+	case state.PID == 0:
+		err = nil // nobody answers
+	}
+	if err != nil {
+		return err
 	}
 	return o.endOrphans(ctx)
 }
 
-// end shuts the agent down that has the process id.
+// end shuts the agent down that has the process id. One that hangs meanwhile is an error.
 func (c Client) end(ctx context.Context, pid int) error {
 	h, err := open(pid)
 	if err != nil {
@@ -35,11 +54,19 @@ func (c Client) end(ctx context.Context, pid int) error {
 		defer h.close()
 		h.wait()
 	}()
-	select {
-	case <-gone:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the end of the agent %d: %w", pid, ctx.Err())
+	look := time.NewTicker(answerWithin)
+	defer look.Stop()
+	for {
+		select {
+		case <-gone:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the end of the agent %d: %w", pid, ctx.Err())
+		case <-look.C:
+			if err := c.Alive(ctx); errors.Is(err, host.ErrHangs) {
+				return err
+			}
+		}
 	}
 }
 

@@ -12,6 +12,9 @@ var ErrRefused = errors.New("manifest refused")
 // ErrNoImage is a container whose image is not there, and that nobody pulls.
 var ErrNoImage = errors.New("its image is not on this machine, and is not to be pulled")
 
+// ErrHangs is a runner that is there and does not answer: what runs is not known.
+var ErrHangs = errors.New("who runs the pods does not answer")
+
 // Runner is who runs the static pods of a manifest directory: the Kubelet, or the embedded agent.
 type Runner interface {
 	// Start starts the runner; it returns at once when the runner is already at work.
