@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tripod.dev/tripod/certs"
+	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/discovery"
 	"tripod.dev/tripod/internal/host"
@@ -113,6 +114,21 @@ func TestJoinPlan(t *testing.T) {
 		"serving certificate from the cluster": {func(_ *testing.T, m *Master) {
 			m.Config.Kubelet = map[string]any{"serverTLSBootstrap": true}
 		}, slices.Delete(slices.Clone(fresh), 3, 4)},
+		"joined, changed since": {func(t *testing.T, m *Master) {
+			joined(t, m)
+			isNode(m)
+			changeKubelet(m)
+		}, nil},
+		"joined, its flags gone": {func(t *testing.T, m *Master) {
+			joined(t, m)
+			isNode(m)
+			changeKubelet(m)
+			delete(m.Files, "/var/lib/kubelet/kubeadm-flags.env")
+		}, []string{"create /var/lib/kubelet/kubeadm-flags.env (0644)", "start kubelet"}},
+		"killed before it was a node": {func(t *testing.T, m *Master) {
+			joined(t, m)
+			changeKubelet(m)
+		}, []string{"replace /var/lib/kubelet/kubeadm-flags.env (0644)", "replace /var/lib/kubelet/config.yaml (0644)", "start kubelet"}},
 		"CA was renewed": {func(t *testing.T, m *Master) {
 			joined(t, m)
 			m.Joining.Found.CA = renewed(t, m.PKI.Pairs[clusterCA])
@@ -127,6 +143,38 @@ func TestJoinPlan(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// isNode has the cluster know the node.
+func isNode(m *Master) { m.Joining.Node = cluster.Node("node-1") }
+
+// changeKubelet is what an operator does to a kubelet.
+func changeKubelet(m *Master) {
+	for path, add := range map[string]string{"/var/lib/kubelet/config.yaml": "maxPods: 200\n", "/var/lib/kubelet/kubeadm-flags.env": "OTHER=1\n"} {
+		f := m.Files[path]
+		f.Data = slices.Concat(f.Data, []byte(add))
+		m.Files[path] = f
+	}
+}
+
+// A node that joins again is told what its kubelet has otherwise.
+func TestJoinAgainTellsDifference(t *testing.T) {
+	t.Parallel()
+	m := freshWorker(t, func(m *Master) {
+		joined(t, m)
+		isNode(m)
+	})
+	if found := kubeletDiffers(m); found != nil {
+		t.Errorf("of one that has not changed: %v", found)
+	}
+	changeKubelet(&m)
+	warnings, _ := preflight(m)
+	text := strings.Join(warnings, "\n")
+	for _, want := range []string{"/var/lib/kubelet/config.yaml in maxPods", "/var/lib/kubelet/kubeadm-flags.env in its text", "tripod upgrade node"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is not told: %s", want, text)
+		}
 	}
 }
 

@@ -77,6 +77,9 @@ func kubeletStart(m Master) ([]Change, error) {
 	}
 	begun := !m.Alive || m.Survey.Service.Stale
 	for _, f := range files {
+		if _, there := m.Files[f.Path]; there && m.registered() {
+			continue // what the node has become since is not undone: see kubeletDiffers
+		}
 		written := write(m, f)
 		begun = begun || len(written) > 0
 		changes = append(changes, written...)

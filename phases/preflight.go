@@ -111,6 +111,7 @@ func checks() []check {
 		{find: caOurs, on: joining},
 		{find: noMaster, on: worker},
 		{find: nodeFree, on: joining},
+		{find: kubeletDiffers, kubelet: true, on: joining},
 		{find: etcdDataOurs, on: first},
 		{find: dataKept, on: masters},
 		{find: moved, kubelet: true, on: masters},
