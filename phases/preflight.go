@@ -117,6 +117,7 @@ func checks() []check {
 		{find: moved, kubelet: true, on: masters},
 		{find: memberOurs, on: further},
 		{find: membersThere, on: further},
+		{find: wouldChange, kubelet: true, on: further},
 		{find: quorumKept, on: further},
 		{find: endpointOutlives, on: further},
 		{find: clocksAgree, on: further},
