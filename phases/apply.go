@@ -161,6 +161,7 @@ func (w *waiter) change(ctx context.Context) error {
 	site := w.Site
 	site.back = w.back
 	site.tell = eachOnce(func(reason string) { w.tell(Waiting, reason) })
+	site.warn = func(text string) { w.tell(Warned, text) }
 	for _, c := range together(w.step.Changes) {
 		if err := c.Do(ctx, site); err != nil {
 			return err

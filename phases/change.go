@@ -58,6 +58,8 @@ type Site struct {
 	held func(context.Context) error
 	// tell takes the reason why a change is still waiting; Apply sets it.
 	tell func(reason string)
+	// warn takes what the user has to know when all is done; Apply sets it.
+	warn func(text string)
 }
 
 // mayAct is nil as long as nobody else may change what the masters share: it is asked right before anything is taken away.

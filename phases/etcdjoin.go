@@ -63,8 +63,8 @@ func makeRoom(m Master) ([]Change, error) {
 			changes = append(changes, m.settle(p))
 		}
 	}
-	if m.removed() && (m.hasData() || len(m.Manifests["etcd.yaml"]) > 0) {
-		changes = append(changes, m.clearData())
+	if m.leftBehind() {
+		changes = append(changes, m.setDataAside())
 	}
 	return changes, nil
 }
@@ -129,23 +129,6 @@ func (m Master) settling(ctx context.Context, s Site, v *etcd.Voters, p etcd.Pee
 		case <-time.After(lookEvery):
 		}
 	}
-}
-
-// clearData ends what runs of a member that the cluster has removed, and removes what it has left.
-func (m Master) clearData() Change {
-	return Change{Verb: "clear", What: m.Paths.EtcdData + " of the removed member " + m.Membership.Member, do: func(ctx context.Context, s Site) error {
-		if err := s.Host.Unmounted(m.Paths.EtcdData); err != nil {
-			return err
-		}
-		if err := s.Host.Remove(manifestPath(m, "etcd")); err != nil {
-			return err
-		}
-		if err := s.ended(ctx, "etcd"); err != nil {
-			return err
-		}
-		m.finished(ctx, "etcd")
-		return s.Host.Clear(m.Paths.EtcdData)
-	}}
 }
 
 // finishedWithin is how long a kubelet is given to clean up after a pod: it looks every two seconds.

@@ -92,7 +92,7 @@ func TestEtcdJoin(t *testing.T) {
 		"whose namesake died elsewhere": {members: []etcd.Peer{m2, m3, member(7, "node-1", dead)},
 			want: []string{"remove node-1", "add a learner", "manifest", "promote"}},
 		"that was removed": {members: []etcd.Peer{m2, m3}, change: []func(*Master){remembers(8), withData},
-			want:    []string{"clear", "add a learner", "manifest", "promote"},
+			want:    []string{"set aside", "add a learner", "manifest", "promote"},
 			cluster: "node-1=https://10.0.0.1:2380,node-2=https://10.0.0.2:2380,node-3=https://10.0.0.3:2380"},
 		"behind a learner that was left": {members: []etcd.Peer{m2, member(4, "", unstarted)},
 			want: []string{"settle", "add a learner", "manifest", "promote"}},
@@ -139,7 +139,7 @@ func briefly(c Change) string {
 		return "add a learner"
 	case "remove":
 		return "remove " + strings.Fields(c.What)[4]
-	case "settle", "clear", "promote", "remember":
+	case "settle", "set aside", "promote", "remember":
 		return c.Verb
 	}
 	return c.String()

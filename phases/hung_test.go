@@ -25,7 +25,7 @@ func TestRunnerHangs(t *testing.T) {
 	_, init := Gather(t.Context(), s.site, s.c, true)
 	_, balancer := Balancer{}.Gather(t.Context(), s.site, s.c)
 	for name, err := range map[string]error{
-		"init": init, "balancer": balancer, "a living master": m.askRunnerSoon(t.Context(), s.site.Runner), "data": m.clearData().do(t.Context(), s.site),
+		"init": init, "balancer": balancer, "a living master": m.askRunnerSoon(t.Context(), s.site.Runner), "data": m.setDataAside().do(t.Context(), s.site),
 	} {
 		if !errors.Is(err, host.ErrHangs) {
 			t.Errorf("%s: %v", name, err)

@@ -27,7 +27,7 @@ func JoinMaster() []Phase {
 			Proof: Proof{Component: "etcd", Attempt: proveEtcd}},
 		{Name: "control-plane/controller-manager", About: "kube-controller-manager", Want: controllerManagerManifest,
 			Proof: Proof{Component: "kube-controller-manager", Attempt: proveControllerManager}, Alongside: true},
-		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: apiserverManifest,
+		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: rejoiningAPIServer,
 			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
 		{Name: "control-plane-join/mark-control-plane", About: "labels and taints of this node", Want: markControlPlane, Alongside: true},
 		{Name: "control-plane-join/patches", About: "this master's patches, for when it changes", Objects: ownPatches, Alongside: true},

@@ -103,7 +103,7 @@ func (m Master) neverStarted() bool {
 	return there && !self.Started()
 }
 
-// removed is a member of ours that the cluster has taken out since: its data are worth nothing.
+// removed is a member of ours that the cluster has taken out since.
 func (m Master) removed() bool {
 	if m.Membership == (Membership{}) || m.Membership.Cluster != etcd.FormatID(m.etcdCluster().ID) {
 		return false

@@ -182,6 +182,9 @@ func (m Master) clearEtcd() []Change {
 			if err := m.letGo(ctx, s); err != nil {
 				return err
 			}
+			if m.outlived(s) {
+				return m.keepData(ctx, s)
+			}
 			return c.do(ctx, s)
 		}
 	}

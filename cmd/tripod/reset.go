@@ -32,7 +32,8 @@ good, --skip-phases remove-etcd-member says so. The only member of a cluster end
 
 Then the kubelet is stopped, its pods end, what it has mounted is unmounted, and what init and join have
 written is removed: static pods, certificates, kubeconfigs, the kubelet's files, etcd's data, and last
-what tripod knows of the machine. Run again after an interruption it goes on; run again afterwards it has
+what tripod knows of the machine. Data of etcd's that reach further than the cluster that goes on without them
+are kept beside their place, and named. Run again after an interruption it goes on; run again afterwards it has
 nothing to do. The pod network's configuration, packet filter rules and kubeconfigs in home directories stay.
 
 The phases, in order:

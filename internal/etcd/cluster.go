@@ -32,8 +32,8 @@ type Peer struct {
 	Version, StorageVersion string
 	// DBSize is that of its database in bytes.
 	DBSize int64
-	// RaftIndex is the end of its log.
-	RaftIndex uint64
+	// RaftIndex is the end of its log, RaftTerm the term that it is in.
+	RaftIndex, RaftTerm uint64
 	// Expired is when the certificate has ended that it serves; zero if it is valid, or was not seen. Who is connected with such
 	// a member stays so, but nobody else gets a connection.
 	Expired time.Time

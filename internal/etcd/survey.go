@@ -164,6 +164,7 @@ func combine(list *clientv3.MemberListResponse, views []view) Cluster {
 		}
 		if v.status != nil {
 			p.RaftIndex, p.Leads, p.Led = v.status.RaftIndex, v.status.Leader == m.ID, v.status.Leader != 0
+			p.RaftTerm = v.status.RaftTerm
 			p.Version, p.StorageVersion, p.DBSize = v.status.Version, v.status.StorageVersion, v.status.DbSize
 			if v.err == nil && v.status.Header.MemberId != m.ID {
 				p.Err = fmt.Errorf("another member answers at %s: %s", m.ClientURLs[0], FormatID(v.status.Header.MemberId))

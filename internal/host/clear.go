@@ -16,7 +16,8 @@ const lostAndFound = "lost+found"
 
 // Clear removes all that is in a directory, which stays itself; one that is not there is no error, and a link at its
 // place is followed. What is mounted below it may be somebody else's data: then nothing is removed, and what is mounted
-// only meanwhile is left and named. Links below are removed, not followed. A disk's lost+found stays.
+// only meanwhile is left and named. Links below are removed, not followed. A disk's lost+found stays,
+// and so does what SetAside keeps there.
 func (h *Host) Clear(dir string) error {
 	if err := h.Unmounted(dir); err != nil {
 		return err
@@ -29,7 +30,7 @@ func (h *Host) Clear(dir string) error {
 		return fmt.Errorf("clear %s: %w", dir, bare(err))
 	}
 	defer d.Close()
-	return errors.Join(clearOpen(d, dir, lostAndFound), d.Sync())
+	return errors.Join(clearOpen(d, dir, passedOver), d.Sync())
 }
 
 // Delete clears a directory and removes it. One that Clear has to leave something in stays, and so does a mount point.
@@ -53,15 +54,15 @@ func (h *Host) Unmounted(dir string) error {
 	return err
 }
 
-// clearOpen removes what is in an open directory, known as path, but for one name.
-func clearOpen(d *os.File, path, keep string) error {
+// clearOpen removes what is in an open directory, known as path, but for some names.
+func clearOpen(d *os.File, path string, keep func(name string) bool) error {
 	names, err := d.Readdirnames(-1)
 	if err != nil {
 		return fmt.Errorf("clear %s: %w", path, bare(err))
 	}
 	var errs []error
 	for _, name := range names {
-		if name != keep {
+		if !keep(name) {
 			errs = append(errs, removeIn(d, filepath.Join(path, name)))
 		}
 	}
@@ -95,7 +96,7 @@ func clearIn(d *os.File, path string) error {
 	}
 	inner := os.NewFile(uintptr(fd), path)
 	defer inner.Close()
-	return clearOpen(inner, path, "")
+	return clearOpen(inner, path, func(string) bool { return false })
 }
 
 // openDir opens a directory of an open one: no link, and EXDEV if something is mounted there. Kernels before 5.6, and

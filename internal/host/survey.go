@@ -69,7 +69,7 @@ type Dir struct {
 	Exists bool
 	// Above is the nearest directory above it, in which it would be made; "" if it exists.
 	Above string
-	// Entries counts what is in it, without lost+found.
+	// Entries counts what is in it, without lost+found and what was set aside.
 	Entries int
 	// FreeBytes is the room on its disk.
 	FreeBytes uint64

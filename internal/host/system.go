@@ -136,7 +136,7 @@ func (h *Host) dirs(paths []string) (map[string]Dir, error) {
 func (h *Host) dir(path string) (Dir, error) {
 	entries, err := os.ReadDir(h.Path(path))
 	// A disk of its own for a directory brings its lost+found.
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == lostAndFound })
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return passedOver(e.Name()) })
 	d := Dir{Exists: err == nil, Entries: len(entries)}
 	if errors.Is(err, fs.ErrPermission) {
 		return Dir{Exists: true, Writable: bare(err)}, nil
