@@ -37,7 +37,7 @@ func (r *raising) joinOne(ctx context.Context, m sandbox.Master) error {
 		return &inputError{err}
 	}
 	site := sandboxSite(s, m)
-	site.Peers = peers(s, m)
+	site.Peers = r.peers(m)
 	if err := share(ctx, site.Host, s.Paths(elder(s)), s.Paths(m)); err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -28,67 +26,109 @@ func (r *raising) takenOut(ctx context.Context, known, fresh []sandbox.Master) (
 	if len(r.sandbox.Masters) == 1 || len(known) == 0 {
 		return known, fresh, nil
 	}
-	seen, err := r.views(ctx, known)
-	if err != nil {
+	of := r.accounts(ctx, known)
+	if err := of.parted(); err != nil {
 		return nil, nil, err
 	}
 	for _, m := range known {
-		if out(*r.sandbox, m, seen) {
+		if of.out(m) {
 			fresh = append(fresh, m)
 		} else {
 			still = append(still, m)
 		}
 	}
+	r.counted = still
 	return still, fresh, nil
 }
 
-// out says whether a cluster with a quorum, of which the master was, does not count it among its members.
-func out(s sandbox.Sandbox, m sandbox.Master, seen *etcd.Cluster) bool {
-	id, err := phases.MemberHere(host.Open("/"), config.Config{Paths: s.Paths(m)})
-	if err != nil || id == (phases.Membership{}) || seen == nil || id.Cluster != etcd.FormatID(seen.ID) {
-		return false
-	}
-	return !slices.ContainsFunc(seen.Members, func(p etcd.Peer) bool { return etcd.FormatID(p.ID) == id.Member })
+// accounts are what the members of a sandbox's masters say of etcd.
+type accounts struct {
+	sandbox sandbox.Sandbox
+	// wanted are the masters of whom it is to be known.
+	wanted []sandbox.Master
+	// ids are the members that the masters remember to be, by name.
+	ids map[string]phases.Membership
+	// views are the clusters that they see, by name. A member without a quorum has none.
+	views map[string]etcd.Cluster
 }
 
-// views is etcd as its members see it, when they have a quorum; nil if they do not get one soon. Members that do not see the
-// same are an error: which of their data count is not for tripod to say.
-func (r *raising) views(ctx context.Context, known []sandbox.Master) (*etcd.Cluster, error) {
+// accounts asks all until there is enough of those that are wanted, or the time is over.
+func (r *raising) accounts(ctx context.Context, wanted []sandbox.Master) accounts {
 	ctx, stop := context.WithTimeout(ctx, membersWithin)
 	defer stop()
-	for {
-		seen, enough, err := r.look(ctx, known)
-		if err != nil || enough {
-			return seen, err
-		}
+	of := accounts{sandbox: *r.sandbox, wanted: wanted, ids: map[string]phases.Membership{}, views: map[string]etcd.Cluster{}}
+	for _, m := range wanted { // what is damaged is told when it is read for use
+		of.ids[m.Name], _ = phases.MemberHere(host.Open("/"), config.Config{Paths: of.sandbox.Paths(m)})
+	}
+	for !of.whole() {
+		of.look(ctx)
 		select {
 		case <-ctx.Done():
-			return nil, nil
+			return of
 		case <-time.After(membersEvery):
 		}
 	}
+	return of
 }
 
-// look asks the member of each master once. It is enough when there is a quorum of the members, all of them healthy that there are.
-func (r *raising) look(ctx context.Context, known []sandbox.Master) (seen *etcd.Cluster, enough bool, err error) {
-	lists := map[string][]string{}
-	for _, m := range known {
-		trust, err := etcdTrust(r.sandbox.Paths(m).PKI)
+// look asks those once that have not given an account yet.
+func (of accounts) look(ctx context.Context) {
+	for _, m := range of.sandbox.Masters {
+		if _, known := of.views[m.Name]; known {
+			continue
+		}
+		trust, err := etcdTrust(of.sandbox.Paths(m).PKI)
 		if err != nil {
 			continue
 		}
-		c, err := etcd.Survey(ctx, []string{clientURL(m)}, trust)
-		if err != nil || c.Quorum() != nil {
+		if c, err := etcd.Survey(ctx, []string{clientURL(m)}, trust); err == nil && c.Quorum() == nil {
+			of.views[m.Name] = c
+		}
+	}
+}
+
+// whole says whether nothing more is to be learned: whoever is not a member any more has no account to give.
+func (of accounts) whole() bool {
+	return !slices.ContainsFunc(of.wanted, func(m sandbox.Master) bool {
+		_, known := of.views[m.Name]
+		return !known && !of.out(m)
+	})
+}
+
+// first is the account that counts: that of the first master which gives one.
+func (of accounts) first() (sandbox.Master, etcd.Cluster, bool) {
+	for _, m := range of.sandbox.Masters {
+		if c, known := of.views[m.Name]; known {
+			return m, c, true
+		}
+	}
+	return sandbox.Master{}, etcd.Cluster{}, false
+}
+
+// out says whether the cluster that counts does not have the master among its members, and it was of that very cluster.
+func (of accounts) out(m sandbox.Master) bool {
+	id := of.ids[m.Name]
+	_, c, known := of.first()
+	if !known || id == (phases.Membership{}) || id.Cluster != etcd.FormatID(c.ID) {
+		return false
+	}
+	return !slices.ContainsFunc(c.Members, func(p etcd.Peer) bool { return etcd.FormatID(p.ID) == id.Member })
+}
+
+// parted is the error of a master whose member sees others than the cluster that counts, which in turn counts on it: both go
+// on, and whose data are to stay is not for tripod to say.
+func (of accounts) parted() error {
+	one, c, _ := of.first()
+	for _, m := range of.wanted {
+		theirs, known := of.views[m.Name]
+		if !known || theirs.ID == c.ID && memberNames(theirs) == memberNames(c) || of.out(m) {
 			continue
 		}
-		list := memberNames(c)
-		lists[list] = append(lists[list], m.Name)
-		seen = &c
+		return fmt.Errorf("etcd on %s has the members %s, on %s %s: two clusters, each with data that the other lacks\n"+
+			"hint: only you know which data are to stay. Where it is those of %s: tripod sandbox stop --name %s %s, move %s away, and start it: it joins again",
+			one.Name, memberNames(c), m.Name, memberNames(theirs), one.Name, of.sandbox.Name, m.Name, of.sandbox.Root(m))
 	}
-	if len(lists) > 1 {
-		return nil, false, r.parted(lists)
-	}
-	return seen, seen != nil, nil
+	return nil
 }
 
 func memberNames(c etcd.Cluster) string {
@@ -99,16 +139,13 @@ func memberNames(c etcd.Cluster) string {
 	return strings.Join(all, ", ")
 }
 
-// parted is the error of masters that are of clusters of their own.
-func (r *raising) parted(lists map[string][]string) error {
-	var texts []string
-	for _, list := range slices.Sorted(maps.Keys(lists)) {
-		texts = append(texts, fmt.Sprintf("that of %s has %s", strings.Join(lists[list], " and "), list))
+// peers are where etcd members are reached by whom m joins: those that count, where that is known.
+func (r *raising) peers(m sandbox.Master) []string {
+	s := *r.sandbox
+	if len(r.counted) > 0 {
+		s.Masters = r.counted
 	}
-	one := r.sandbox.Masters[len(r.sandbox.Masters)-1]
-	return fmt.Errorf("the masters are of etcd clusters that do not know each other: %s\n"+
-		"hint: only you know whose data count. Stop the others (tripod sandbox stop --name %s %s), move their folders away (%s), and start them: they join again",
-		strings.Join(texts, ", "), r.sandbox.Name, one.Name, filepath.Join(r.sandbox.Root(one)))
+	return peers(s, m)
 }
 
 func clientURL(m sandbox.Master) string { return fmt.Sprintf("https://%s:2379", m.Address) }

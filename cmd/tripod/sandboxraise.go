@@ -33,6 +33,8 @@ type raising struct {
 	patches string
 	// renews says which certificates are to be renewed; nil for those that have ended or are about to.
 	renews func(pair string) bool
+	// counted are the masters whose etcd members make the cluster, where that was asked.
+	counted []sandbox.Master
 	// locked are the names of the masters that are locked.
 	locked []string
 
