@@ -76,10 +76,14 @@ func apiserverManifest(m Master) ([]Change, error) {
 	return m.manifest(pod)
 }
 
-// proveAPIServer asks as an administrator: anonymous requests may be forbidden, and before the bootstrap of RBAC they
-// are, so that nobody would learn which check fails.
+// proveAPIServer asks as an administrator, as before the bootstrap of RBAC anonymous requests are forbidden, and nobody would
+// learn by them which check fails; then as the kubelet does, who will judge by the answer.
 func proveAPIServer(ctx context.Context, p *Prober) error {
 	return p.attempt(ctx, "kube-apiserver", func() error {
-		return p.get(ctx, "kube-apiserver", p.master.apiserverProbe().url(p.master.Loopback, "/readyz"))
+		if err := p.get(ctx, "kube-apiserver", p.master.apiserverProbe().url(p.master.Loopback, "/readyz")); err != nil {
+			return p.forbidden(err, "administrators have lost their rights: tripod kubeconfig and tripod init phase bootstrap-token give them back, "+
+				"or by super-admin.conf a ClusterRoleBinding of the group kubeadm:cluster-admins to cluster-admin")
+		}
+		return p.asKubelet(ctx)
 	})
 }

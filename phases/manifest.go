@@ -13,6 +13,9 @@ import (
 
 // manifest wants the pod in the manifest directory, with a revision that covers the files which it reads.
 func (m Master) manifest(pod *corev1.Pod) ([]Change, error) {
+	if err := m.probesAnswered(pod); err != nil && (m.Living == nil || !m.Living.Kept) {
+		return nil, err
+	}
 	contents, err := m.contents()
 	if err != nil {
 		return nil, err

@@ -41,11 +41,14 @@ type Prober struct {
 	member *etcd.Member
 	node   *cluster.Client // the kubelet's own
 	last   map[string]error
+	// refused is since when the apiserver has answered with 403; zero if it does not.
+	refused time.Time
 }
 
 // NewProber connects to nothing yet.
 func NewProber(m Master) *Prober {
 	p := &Prober{master: m, self: m.Membership, trust: m.trust(), clients: map[string]*http.Client{}, last: map[string]error{}}
+	p.trust[anonymous] = withoutCredentials(p.trust["kube-apiserver"])
 	for component, trust := range p.trust {
 		p.clients[component] = &http.Client{
 			Timeout:       answerWithin,
@@ -123,7 +126,7 @@ func (p *Prober) body(ctx context.Context, component, address string) ([]byte, e
 		return nil, unanswered(address, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s%s", address, response.Status, failedChecks(body))
+		return nil, statusError{response.StatusCode, fmt.Errorf("%s answers %s%s", address, response.Status, failedChecks(body))}
 	}
 	return body, nil
 }

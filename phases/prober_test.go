@@ -85,7 +85,7 @@ func theirs(pair string) func(*Master, *config.Config) {
 func serve(t *testing.T, m Master, pair string, handler http.HandlerFunc) netip.AddrPort {
 	t.Helper()
 	s := httptest.NewUnstartedServer(handler)
-	s.TLS = &tls.Config{Certificates: identity(m.PKI.Pairs[pair])}
+	s.TLS = &tls.Config{Certificates: identity(m.PKI.Pairs[pair]), ClientAuth: tls.RequestClientCert}
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	u, err := url.Parse(s.URL)
