@@ -22,8 +22,11 @@ type Application struct {
 	Journal *host.Journal
 	// Tell gets every event, one at a time.
 	Tell func(Event)
+	// Abandoned is closed when an interrupt comes after the one that has ended the run: nobody waits for the way back any
+	// more. Nil waits for it.
+	Abandoned <-chan struct{}
 
-	// back is the way back of what is replaced and not proved yet.
+	// back is the way back of what is replaced.
 	back *retreats
 	// turn is this master's, as long as locked steps follow each other.
 	turn *turn
@@ -219,7 +222,7 @@ func (w *waiter) proved(ctx context.Context) error {
 		}
 	}
 	host.Killpoint("done " + w.step.Phase)
-	w.back.drop(w.step.Proof.Component)
+	w.back.prove(w.step.Proof.Component)
 	if kind == Proved && w.step.Proof.Component != "" {
 		w.proven.add(w.step.Proof.Component, time.Now())
 	}

@@ -141,7 +141,10 @@ func TestGoesBack(t *testing.T) {
 					component := map[bool]string{true: name, false: "kube-" + name}[name == "etcd"]
 					want = append(want, "control-plane/"+name+": the earlier "+component+" is back and healthy")
 				}
-				if diff := cmp.Diff(want, ofKind(told, Restored)); diff != "" {
+				got := ofKind(told, Restored) // what comes back side by side comes in any order
+				slices.Sort(got)
+				slices.Sort(want)
+				if diff := cmp.Diff(want, got); diff != "" {
 					t.Error(diff)
 				}
 				if got := s.replaced(t, before); got != tt.replaced {
@@ -184,7 +187,7 @@ func TestHalfway(t *testing.T) {
 		"nothing was touched":    {[]func(*Master){known(Healthy), killed, ill("etcd")}, nil},
 		"taken away":             {[]func(*Master){known(Healthy), killed, taken("etcd"), taken("kube-apiserver"), ill("etcd", "kube-apiserver", "kube-scheduler")}, []string{"etcd", "kube-apiserver"}},
 		"new, and not healthy":   {[]func(*Master){known(Healthy), killed, remade, ill("etcd")}, []string{"etcd"}},
-		"new, and healthy":       {[]func(*Master){known(Healthy), killed, remade}, nil},
+		"new, and healthy":       {[]func(*Master){known(Healthy), killed, remade}, []string{"etcd, proved"}},
 		"it is where one goes":   {[]func(*Master){known(Healthy), killed, taken("etcd"), ill("etcd"), back(1)}, nil},
 		"one goes further":       {[]func(*Master){known(Healthy), known(Healthy), killed, taken("etcd"), ill("etcd"), back(1)}, []string{"etcd"}},
 		"nothing is known of it": {[]func(*Master){killed, taken("etcd"), ill("etcd")}, nil},
@@ -193,7 +196,7 @@ func TestHalfway(t *testing.T) {
 		before, _ := s.living(t).revision("etcd")
 		var got []string
 		for _, way := range m.halfway() {
-			got = append(got, way.proof.Component)
+			got = append(got, way.proof.Component+map[bool]string{true: ", proved"}[way.proved])
 			if way.phase == "control-plane/etcd" && !cmp.Equal(way.old, before.host()) {
 				t.Errorf("%s: the earlier etcd is %v", name, way.old)
 			}
@@ -275,14 +278,23 @@ func TestRetreats(t *testing.T) {
 	}
 	r := &retreats{}
 	r.add(way("kube-scheduler", "stop"), way("kube-apiserver", "stop"))
-	r.add(way("etcd", "stop"), way("kube-apiserver", "later"))
-	var got []string
-	for _, each := range r.inOrder() {
-		got = append(got, each.proof.Component+" "+each.phase)
+	r.add(way("etcd", "stop"), way("kube-apiserver", "later"), way("kube-controller-manager", "stop"))
+	back := func(other bool) string {
+		var got []string
+		for _, each := range r.whole(func(retreat) bool { return other }) {
+			got = append(got, each.proof.Component+" "+each.phase)
+		}
+		return strings.Join(got, ", ")
 	}
-	expect(t, []string{"etcd stop", "kube-apiserver stop", "kube-scheduler stop"}, got)
-	r.drop("kube-apiserver")
-	if r.has("kube-apiserver") || !r.has("etcd") || len(r.inOrder()) != 2 {
-		t.Errorf("left are %v", r.inOrder())
+	expect(t, []string{"etcd stop, kube-apiserver stop, kube-controller-manager stop, kube-scheduler stop"}, []string{back(false)})
+	r.prove("etcd")
+	r.prove("kube-controller-manager")
+	if r.has("etcd") || !r.has("kube-apiserver") {
+		t.Errorf("left are %v", r.all)
 	}
+	expect(t, []string{"kube-apiserver stop, kube-scheduler stop", "kube-apiserver stop, kube-controller-manager stop, kube-scheduler stop"}, []string{back(false), back(true)})
+	r.prove("kube-apiserver")
+	expect(t, []string{"kube-scheduler stop", "kube-scheduler stop"}, []string{back(false), back(true)})
+	r.add(way("kube-controller-manager", "later"))
+	expect(t, []string{"kube-controller-manager stop, kube-scheduler stop"}, []string{back(true)})
 }

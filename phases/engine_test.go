@@ -69,6 +69,8 @@ type stage struct {
 	site  Site
 	actor *actor
 	c     config.Config
+	// abandoned ends a way back.
+	abandoned chan struct{}
 }
 
 func newStage(t testing.TB, documents string) stage {
@@ -121,7 +123,7 @@ func (s stage) run(ctx context.Context, t testing.TB, m Master, steps []Step) ([
 	}
 	defer journal.Close()
 	var told []Event
-	err = Apply(ctx, Application{Site: s.site, Verb: "init", Master: m, Journal: journal, Tell: func(e Event) { told = append(told, e) }}, steps)
+	err = Apply(ctx, Application{Site: s.site, Verb: "init", Master: m, Journal: journal, Abandoned: s.abandoned, Tell: func(e Event) { told = append(told, e) }}, steps)
 	return told, err
 }
 

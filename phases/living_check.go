@@ -21,7 +21,8 @@ func mayChange(m Master) ([]string, error) {
 		found = append(found, kubeletService(m)...)
 	}
 	if m.isMaster() {
-		found = slices.Concat(found, runnerAlive(m), sourcesThere(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m), wellBefore(m), mastersReady(m), irreversible(m), handEdits(m))
+		found = slices.Concat(found, runnerAlive(m), sourcesThere(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m),
+			wellBefore(m), mastersReady(m), irreversible(m), handEdits(m), strangers(m))
 	}
 	return m.judge(found)
 }

@@ -17,6 +17,12 @@ const quick = "encryptionAlgorithm: ECDSA-P256\n"
 func grown(t *testing.T, documents string) stage {
 	t.Helper()
 	s := newStage(t, clusterDocument+quick+documents)
+	s.bringUp(t)
+	return s
+}
+
+func (s stage) bringUp(t *testing.T) {
+	t.Helper()
 	list, _ := Without(Init(), []string{"preflight"}) // in a bubble of time the clock is long ago
 	m := s.gather(t)
 	steps, _, err := Plan(list, m)
@@ -24,7 +30,6 @@ func grown(t *testing.T, documents string) stage {
 		t.Fatal(err)
 	}
 	applyAll(t, s, m, steps)
-	return s
 }
 
 // living is the master of a grown stage as one finds it who changes it. Its processes have no number: nobody must be ended.
@@ -157,7 +162,7 @@ func TestMakeWayClears(t *testing.T) {
 	}
 	expect(t, []string{"kube-controller-manager.yaml", "kube-scheduler.yaml"}, left)
 	var back []string
-	for _, way := range site.back.inOrder() {
+	for _, way := range site.back.whole(func(retreat) bool { return false }) {
 		back = append(back, way.proof.Component+" by "+way.phase)
 		last := way.old[len(way.old)-1]
 		if want := before[manifestPath(m, way.proof.Component)]; string(last.Data) != string(want.Data) {

@@ -127,7 +127,9 @@ func (b bringUp) apply(ctx context.Context, m phases.Master, steps []phases.Step
 			"%d lines of %s are damaged, the first is line %d: what was done then is not known", n, m.JournalPath(), journal.Damaged[0])})
 	}
 	var ended []phases.Event
-	err = phases.Apply(ctx, phases.Application{Verb: b.verb, Site: b.site, Master: m, Journal: journal, Tell: func(e phases.Event) {
+	again, stop := interruptedAgain(ctx)
+	defer stop()
+	err = phases.Apply(ctx, phases.Application{Verb: b.verb, Site: b.site, Master: m, Journal: journal, Abandoned: again, Tell: func(e phases.Event) {
 		b.progress.tell(e)
 		switch e.Kind {
 		case phases.Done, phases.Proved, phases.Unproved:

@@ -34,7 +34,7 @@ func main() {
 	// tripod mostly lives for seconds: to collect its few megabytes costs a quarter of all its computing.
 	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends tripod there and then
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends tripod there and then, but for who goes back: interruptedAgain
 	if err := newCommand(programName(os.Args[0]), os.Stdout, os.Stderr).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, errorText(os.Stderr, interrupted(ctx, err)))
 		os.Exit(exitCode(err))
