@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/agent"
+	"tripod.dev/tripod/internal/host"
 )
 
 // newAgentCommand runs the embedded agent in the foreground.
@@ -29,6 +30,7 @@ When the agent ends, its processes go on; the next agent takes them over.`,
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			debug.SetGCPercent(100) // unlike the others it lives as long as its pods
+			host.RaiseOpenFiles()   // for them, too
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			return agent.Run(ctx, o)
 		},

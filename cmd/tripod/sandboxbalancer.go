@@ -16,6 +16,7 @@ import (
 	"tripod.dev/tripod/internal/agent"
 	"tripod.dev/tripod/internal/balancer"
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/internal/sandbox"
 )
 
@@ -38,6 +39,7 @@ masters runs it by itself, as a static pod beside them.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			debug.SetGCPercent(100) // it lives as long as the sandbox
+			host.RaiseOpenFiles()
 			o, listener, err := f.open()
 			if err != nil {
 				return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -68,12 +67,14 @@ func (c Client) limited(ctx context.Context, call func(context.Context) error) e
 
 // listener is the process that made the socket and still has it. The kernel says so, whether that answers or not.
 func (c Client) listener() (pid int, err error) {
-	conn, err := net.DialTimeout("unix", c.Socket, answerWithin)
+	ctx, stop := context.WithTimeout(context.Background(), answerWithin)
+	defer stop()
+	conn, err := c.dial(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return 0, err
 	}

@@ -1,28 +1,11 @@
 package agent
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"syscall"
 	"time"
 )
-
-// listen makes the socket. Who connects waits until serve is called.
-func listen(path string) (net.Listener, error) {
-	if err := removeDead(path); err != nil {
-		return nil, err
-	}
-	listener, err := private().Listen(context.Background(), "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on the agent's socket: %w", err)
-	}
-	return listener, nil
-}
 
 // serve answers:
 //
@@ -37,37 +20,6 @@ func (a *agent) serve(listener net.Listener) (stop func()) {
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() { _ = server.Close() }
-}
-
-// removeDead makes room for the socket. One at which somebody still answers, or that is no socket, stays.
-func removeDead(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != os.ModeSocket {
-		return fmt.Errorf("%s is there and no socket", path)
-	}
-	conn, err := net.Dial("unix", path)
-	if err == nil {
-		_ = conn.Close()
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, os.ErrNotExist) { // one that hangs need not even accept
-		return fmt.Errorf("socket %s: %w\nhint: choose another one with --socket", path, errLocked)
-	}
-	return os.Remove(path)
-}
-
-// private makes sockets with mode 0600: set before the socket is bound, so that there is no moment with another one.
-func private() *net.ListenConfig {
-	return &net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var failed error
-		err := c.Control(func(fd uintptr) { failed = syscall.Fchmod(int(fd), 0o600) })
-		return errors.Join(err, failed)
-	}}
 }
 
 func (a *agent) serveState(w http.ResponseWriter, _ *http.Request) {

@@ -8,6 +8,8 @@
 // A backend that says that it is not ready any more, as one does that is about to end, is left while others are ready:
 // its connections are ended, each in a moment in which all that was asked on it is answered. Those that there are stay
 // where they are otherwise, until one end lets go.
+// There are no more connections than files may be open: where there is no room for another, the one goes on which nothing
+// has been said for the longest time.
 //
 // It knows nothing of who runs it, nor of how many masters there are: a backend that nobody listens at costs a
 // refused connection per check.
@@ -46,6 +48,8 @@ type Options struct {
 	CA *x509.CertPool
 	// Log is told which backends become ready, and which no longer are; nil is nobody.
 	Log *slog.Logger
+	// Most is how many connections there may be at a time; 0 for as many as files may be open.
+	Most int
 }
 
 // Serve takes connections from l until the context ends, and then gives those that there are a second to end by
@@ -70,8 +74,13 @@ func Serve(ctx context.Context, l *net.TCPListener, o Options) error {
 		case err != nil:
 			b.log.Error("no connection is taken", "err", err)
 			pause(ctx, acceptAgain)
+		case !b.enter(ctx):
+			_ = client.Close()
 		default:
-			b.relays.Go(func() { b.serve(client) })
+			b.relays.Go(func() {
+				defer b.exit()
+				b.serve(client)
+			})
 		}
 	}
 }
@@ -84,7 +93,11 @@ type balancer struct {
 	close  context.CancelFunc
 	relays sync.WaitGroup
 
+	// most is how many clients there may be at a time.
+	most int
+
 	mu       sync.Mutex
+	clients  int
 	backends []*backend // those that were chosen longest ago come first
 }
 
@@ -99,7 +112,7 @@ type backend struct {
 }
 
 func newBalancer(o Options) *balancer {
-	b := &balancer{ca: o.CA, log: o.Log}
+	b := &balancer{ca: o.CA, log: o.Log, most: cmp.Or(o.Most, room())}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}

@@ -78,13 +78,18 @@ type running struct {
 // balance starts a balancer of the backends. It ends with the test at the latest.
 func balance(t *testing.T, ca *x509.CertPool, backends ...netip.AddrPort) *running {
 	t.Helper()
+	return balanceWith(t, Options{Backends: backends, CA: ca})
+}
+
+func balanceWith(t *testing.T, o Options) *running {
+	t.Helper()
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{address: l.Addr().String(), ca: ca, stop: stop, ended: make(chan error, 1)}
-	go func() { r.ended <- Serve(ctx, l, Options{Backends: backends, CA: ca}) }()
+	r := &running{address: l.Addr().String(), ca: o.CA, stop: stop, ended: make(chan error, 1)}
+	go func() { r.ended <- Serve(ctx, l, o) }()
 	t.Cleanup(func() { _ = r.end() })
 	return r
 }

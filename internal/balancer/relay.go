@@ -24,7 +24,7 @@ type relay struct {
 	began          time.Time
 	// asked and answered are when they last said something, in nanoseconds since 1970.
 	asked, answered atomic.Int64
-	ending          atomic.Bool
+	ending, dropped atomic.Bool
 }
 
 // run passes on until both have said all, or one is gone.

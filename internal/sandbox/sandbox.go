@@ -66,7 +66,7 @@ var ErrNotFound = errors.New("no such sandbox")
 // record is the file that makes a folder a sandbox.
 const record = "sandbox.json"
 
-// nameForm is that of a DNS label, as node names begin with it; short, for the path of the agent's socket.
+// nameForm is that of a DNS label, as node names begin with it, which are as short.
 var nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
 
 // Folder is the state folder: $XDG_STATE_HOME/tripod/sandboxes, or the same below ~/.local/state.
