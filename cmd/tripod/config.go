@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"io"
 	"net/netip"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -27,9 +26,9 @@ func newConfigCommand() *cobra.Command {
 
 func readFile(name string, stdin io.Reader) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(stdin)
+		return config.Read(stdin)
 	}
-	return os.ReadFile(name)
+	return config.ReadFile(name)
 }
 
 // thisMachine is what defaults are taken from: what the machine is as a node, and where it is none, as a machine.
@@ -43,7 +42,7 @@ func readGiven(name string) ([]byte, error) {
 	if name == "" {
 		return nil, nil
 	}
-	return os.ReadFile(name)
+	return config.ReadFile(name)
 }
 
 // anyMachine is this machine for verbs that a machine without a network or a container runtime can do as well.

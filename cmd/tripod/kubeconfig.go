@@ -108,7 +108,7 @@ func (u *userFlags) home(cmd *cobra.Command) (home, error) {
 	if u.config == "" {
 		return homeHere(cmd)
 	}
-	data, err := os.ReadFile(u.config)
+	data, err := config.ReadFile(u.config)
 	if err != nil {
 		return home{}, &inputError{err}
 	}

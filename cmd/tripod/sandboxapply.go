@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -93,7 +92,7 @@ func (a *sandboxApply) wish(r *raising) (phases.Wish, error) {
 	if a.config == "" {
 		return wish, nil
 	}
-	data, err := os.ReadFile(a.config)
+	data, err := config.ReadFile(a.config)
 	if err != nil {
 		return wish, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,7 +97,7 @@ func (u *sandboxUp) clusterDiffers(has phases.Master) (string, error) {
 	if u.config == "" {
 		return "", nil
 	}
-	data, err := os.ReadFile(u.config)
+	data, err := config.ReadFile(u.config)
 	if err != nil {
 		return "", &inputError{err}
 	}

@@ -195,7 +195,7 @@ func firstConfig(s *sandbox.Sandbox, version string) (config.Config, []string, e
 	var data []byte
 	if s.Config != "" {
 		var err error
-		if data, err = os.ReadFile(s.Config); err != nil {
+		if data, err = config.ReadFile(s.Config); err != nil {
 			return config.Config{}, nil, err
 		}
 	}

@@ -117,6 +117,10 @@ type document struct {
 func read(data []byte, source string, verb reading) file {
 	f := file{origins: origins{}, first: map[string]int{}}
 	r := reader{source: source, origins: origins{}}
+	if len(data) > sizeLimit {
+		f.unread, f.complaints = true, []Complaint{{Source: source, Problem: fmt.Sprintf("the file is too large for a configuration: at most %d KiB are read", sizeLimit>>10)}}
+		return f
+	}
 	documents := f.split(&r, data)
 	for _, d := range documents {
 		r.document, r.origins = d.number, origins{}

@@ -6,6 +6,9 @@ import "strings"
 func Nearest(name string, candidates []string) string {
 	best, least := "", 3
 	for _, candidate := range candidates {
+		if len(name) > len(candidate)+least {
+			continue // it may be very long
+		}
 		d := distance(strings.ToLower(name), strings.ToLower(candidate))
 		// A word of three letters is two letters away from too much.
 		if d < least && d <= len(candidate)/2 {

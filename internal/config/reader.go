@@ -11,10 +11,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Bounds of what one file may hold, so that aliases of aliases, or of themselves, can not blow it up.
+// Bounds of what one file may hold, so that neither aliases of aliases, or of themselves, nor long keys above many values, whose
+// paths all repeat them, can blow it up.
 const (
 	nodeLimit  = 100_000
 	depthLimit = 100
+	// pathLimit is how many bytes the paths of all values may have.
+	pathLimit = 16 << 20
 )
 
 // reader walks YAML nodes along Go types. It finds what a decoder would pass over or report
@@ -25,6 +28,7 @@ type reader struct {
 	document   int
 	nodes      int // visited so far
 	depth      int // of the node that is visited
+	paths      int // bytes of paths so far
 	exhausted  bool
 	old        bool // documents are read as v1beta3
 	origins    origins
@@ -45,7 +49,7 @@ func (r *reader) value(node *yaml.Node, t reflect.Type, path string) any {
 	r.depth++
 	defer func() { r.depth-- }()
 	if r.exhausted || r.nodes > nodeLimit || r.depth > depthLimit {
-		r.exhaust(node)
+		r.exhaust(node, "the file holds more than %d values, or values more than %d deep", nodeLimit, depthLimit)
 		return nil
 	}
 	r.origins[path] = origin{r.source, r.document, node.Line}
@@ -55,10 +59,18 @@ func (r *reader) value(node *yaml.Node, t reflect.Type, path string) any {
 	return r.typed(node, t, path)
 }
 
+// affords says whether there is room for a path of that many bytes, and takes it.
+func (r *reader) affords(node *yaml.Node, bytes int) bool {
+	if r.paths += bytes; r.paths > pathLimit {
+		r.exhaust(node, "the file holds too long keys above too many values")
+	}
+	return !r.exhausted
+}
+
 // exhaust complains once.
-func (r *reader) exhaust(node *yaml.Node) {
+func (r *reader) exhaust(node *yaml.Node, why string, args ...any) {
 	if !r.exhausted {
-		r.complain(node, wrong("", "the file holds more than %d values, or values more than %d deep", nodeLimit, depthLimit))
+		r.complain(node, wrong("", why, args...))
 	}
 	r.exhausted = true
 }
@@ -115,6 +127,9 @@ func (r *reader) pairs(node *yaml.Node, path string, visit func(key, value *yaml
 	lines := map[string]int{}
 	for pair := range slices.Chunk(node.Content, 2) {
 		key, value := pair[0], pair[1]
+		if !r.affords(key, len(path)+len(key.Value)) {
+			return
+		}
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
 			r.complain(key, wrong(path, "the keys of a mapping are plain names").hint("write the fields out instead of merging them"))
 			continue
@@ -135,6 +150,9 @@ func (r *reader) list(node *yaml.Node, elem reflect.Type, path string) any {
 	}
 	out := make([]any, len(node.Content))
 	for i, item := range node.Content {
+		if !r.affords(item, len(path)) {
+			return nil
+		}
 		out[i] = r.value(item, elem, at(path, i))
 	}
 	return out
