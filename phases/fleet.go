@@ -6,6 +6,7 @@ import (
 
 	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/manifests"
 )
 
 // Fleet is what runs in the cluster, as its API tells it. What is not known is missing.
@@ -81,4 +82,12 @@ func (f Fleet) atMost(v config.Version, but string) bool {
 		}
 	}
 	return f.Unknown == nil && len(f.Components) > 0
+}
+
+// VersionOf is the version in the image of a manifest's component, v1.36.3; "" if it names none.
+func VersionOf(manifest []byte, component string) string {
+	if v, ok := imageVersion(manifests.Images(manifest)[component]); ok {
+		return v.Tag()
+	}
+	return ""
 }

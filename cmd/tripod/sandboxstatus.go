@@ -54,7 +54,7 @@ type componentStatus struct {
 	// Master is the node's name; "" for the balancer, which belongs to none.
 	Master    string `json:"master,omitempty"`
 	Component string `json:"component"`
-	// Version is the Kubernetes version of the master.
+	// Version is the Kubernetes version of what runs; of what does not run, that of the master.
 	Version string `json:"version,omitempty"`
 	// Role is that of an etcd member among several: leader, voter or learner.
 	Role string `json:"role,omitempty"`
@@ -93,7 +93,7 @@ func status(ctx context.Context, s sandbox.Sandbox) []componentStatus {
 			}
 			of = append(of, row)
 		}
-		all.Go(func() { rows[i+1] = masterRows(ctx, sandboxSite(s, m).Runner, m.Stopped, of) })
+		all.Go(func() { rows[i+1] = thatRun(s, m, masterRows(ctx, sandboxSite(s, m).Runner, m.Stopped, of)) })
 	}
 	all.Wait()
 	return slices.Concat(rows...)
