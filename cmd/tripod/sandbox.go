@@ -108,11 +108,11 @@ func newSandboxList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := sandbox.List(folder)
-			if err != nil {
+			all, damaged := sandbox.List(folder)
+			if err := f.list(cmd, all); err != nil {
 				return err
 			}
-			return f.list(cmd, all)
+			return damaged
 		},
 	}
 	f.addOutput(cmd, "text or json")
@@ -150,11 +150,16 @@ func newSandboxDown() *cobra.Command {
 				return err
 			}
 			s, err := sandbox.Load(folder, f.name)
-			if errors.Is(err, sandbox.ErrNotFound) {
-				fmt.Fprintf(cmd.OutOrStdout(), "There is no sandbox %s: nothing to do.\n", f.name)
-				return nil
-			}
-			if err != nil {
+			var damaged *sandbox.Damaged
+			switch {
+			case errors.As(err, &damaged):
+				s = damaged.Found
+			case errors.Is(err, sandbox.ErrNotFound):
+				if s = sandbox.Remains(folder, f.name); len(s.Masters) == 0 {
+					fmt.Fprintf(cmd.OutOrStdout(), "There is no sandbox %s: nothing to do.\n", f.name)
+					return nil
+				}
+			case err != nil:
 				return err
 			}
 			return down(cmd.Context(), s, cmd.OutOrStdout())
@@ -168,7 +173,7 @@ func down(ctx context.Context, s sandbox.Sandbox, w io.Writer) error {
 	if err := shutdown(ctx, s, s.Masters); err != nil {
 		return err
 	}
-	if s.Endpoint.IsValid() {
+	if _, err := os.Stat(s.Balancer()); err == nil {
 		if err := agent.Shutdown(ctx, balancerAgent(s)); err != nil {
 			return fmt.Errorf("stopping the balancer: %w", err)
 		}

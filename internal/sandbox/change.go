@@ -1,12 +1,15 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"tripod.dev/tripod/internal/host"
 )
 
 // Change changes the record, as it is on disk by then or as s is where there is none yet, while nobody else does. s
@@ -35,17 +38,13 @@ func (s *Sandbox) Change(change func(*Sandbox)) error {
 	return nil
 }
 
-// save writes the record, whole or not at all.
+// save writes the record, whole or not at all, whatever becomes of the machine meanwhile.
 func (s Sandbox) save() error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	staged := filepath.Join(s.dir, "."+record)
-	if err := os.WriteFile(staged, append(data, '\n'), 0o600); err != nil {
-		return errors.Join(err, os.Remove(staged))
-	}
-	return os.Rename(staged, filepath.Join(s.dir, record))
+	return host.Open("/").Commit(context.Background(), host.File{Path: filepath.Join(s.dir, record), Mode: 0o600, Data: append(data, '\n')})
 }
 
 // lock waits for the directory's lock: who has it writes one small file.

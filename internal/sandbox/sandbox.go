@@ -6,10 +6,8 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -87,15 +85,12 @@ func New(folder, name string, masters int) (Sandbox, error) {
 	if !nameForm.MatchString(name) {
 		return Sandbox{}, fmt.Errorf("%q can't name a sandbox: lower case letters, digits and dashes, at most 40", name)
 	}
-	others, err := List(folder)
-	if err != nil {
-		return Sandbox{}, err
-	}
+	s := Sandbox{Name: name, Created: time.Now().UTC().Truncate(time.Second), dir: filepath.Join(folder, name)}
+	others, _ := List(folder) // one whose record is damaged keeps its addresses as long as it listens there
 	at, err := free(name, others)
 	if err != nil {
 		return Sandbox{}, err
 	}
-	s := Sandbox{Name: name, Created: time.Now().UTC().Truncate(time.Second), dir: filepath.Join(folder, name)}
 	if masters > 1 {
 		s.Endpoint = at.endpoint()
 	}
@@ -116,49 +111,9 @@ func (s Sandbox) Grown(masters int) (Sandbox, error) {
 	}
 	s.Masters = slices.Clone(s.Masters)
 	for number := has + 1; number <= masters; number++ {
-		s.Masters = append(s.Masters, Master{Name: fmt.Sprintf("m%d", number), Address: networkOf(s.Masters[0].Address).master(number)})
+		s.Masters = append(s.Masters, Master{Name: masterName(number), Address: networkOf(s.Masters[0].Address).master(number)})
 	}
 	return s, nil
-}
-
-// Load reads a sandbox; ErrNotFound if there is none of that name.
-func Load(folder, name string) (Sandbox, error) {
-	if !nameForm.MatchString(name) { // nor may it lead out of the folder
-		return Sandbox{}, fmt.Errorf("%q: %w", name, ErrNotFound)
-	}
-	s := Sandbox{dir: filepath.Join(folder, name)}
-	data, err := os.ReadFile(filepath.Join(s.dir, record))
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, fmt.Errorf("%s: %w", name, ErrNotFound)
-	}
-	if err != nil {
-		return s, err
-	}
-	if err := json.Unmarshal(data, &s); err != nil {
-		return s, fmt.Errorf("%s: %w", filepath.Join(s.dir, record), err)
-	}
-	return s, nil
-}
-
-// List reads all sandboxes below folder, by name.
-func List(folder string) ([]Sandbox, error) {
-	entries, err := os.ReadDir(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var all []Sandbox
-	for _, e := range entries {
-		s, err := Load(folder, e.Name())
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b Sandbox) int { return a.Created.Compare(b.Created) })
-	return all, nil
 }
 
 // Remove deletes everything that the sandbox has on disk, and the state folder with the last of them. Nothing may
