@@ -55,5 +55,5 @@ func anyMachine(h *host.Host) config.Machine {
 	if !address.IsValid() {
 		address = netip.MustParseAddr("192.0.2.1")
 	}
-	return config.Machine{Hostname: cmp.Or(name, "node"), DefaultIP: address}
+	return phases.Itself(h, config.Machine{Hostname: cmp.Or(name, "node"), DefaultIP: address})
 }
