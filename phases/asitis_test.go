@@ -18,7 +18,7 @@ func proved(t *testing.T) stage {
 	t.Helper()
 	s := grown(t, "")
 	m := s.gather(t)
-	g := Generation{Number: 1, Verb: "init", Verdict: Healthy, Version: s.c.Version.Tag(), Components: m.onDisk()}
+	g := Generation{Number: 1, Verb: "init", Verdict: Healthy, Version: s.c.Version.Tag(), Components: m.filesAlone()}
 	g.document(m)
 	f, err := g.file(s.c)
 	if err := errors.Join(err, s.site.Host.Mkdir(generationsDir(s.c), 0o700), s.site.Host.Commit(t.Context(), f)); err != nil {

@@ -36,6 +36,9 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	if err := f.read(s.Host, c); err != nil {
 		return f, err
 	}
+	if err := fitAlone(Master{Config: c, Facts: f}, filesAlone()...); err != nil {
+		return f, err
+	}
 	disk, err := diskPKI(s.Host, c, f.Files)
 	if err != nil {
 		return f, err

@@ -203,8 +203,8 @@ func digest(files []KeptFile) string {
 	return fmt.Sprintf("%x", sum.Sum(nil))[:16]
 }
 
-// onDisk are the revisions of all components that have a manifest.
-func (m Master) onDisk() map[string]Revision {
+// filesAlone are the revisions of all components that have a manifest.
+func (m Master) filesAlone() map[string]Revision {
 	all := map[string]Revision{}
 	for _, component := range manifests.Components() {
 		if r, ok := m.revision(component); ok {

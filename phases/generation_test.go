@@ -24,7 +24,7 @@ func begun(verb, version string) func(*Master) {
 // known is what runs now, remembered with that verdict.
 func known(verdict Verdict) func(*Master) {
 	return func(m *Master) {
-		m.Generations = append(m.Generations, Generation{Number: m.newest().Number + 1, Verb: "init", Verdict: verdict, Version: "v1.36.3", Components: m.onDisk()})
+		m.Generations = append(m.Generations, Generation{Number: m.newest().Number + 1, Verb: "init", Verdict: verdict, Version: "v1.36.3", Components: m.filesAlone()})
 	}
 }
 
@@ -129,7 +129,7 @@ func TestGenerationHoldsNoAuthority(t *testing.T) {
 			t.Errorf("%s: revision %s, last %s", component, r.Revision, last.Path)
 		}
 	}
-	if m.newest().Cluster == "" || !m.newest().same(Generation{Components: m.onDisk()}) {
+	if m.newest().Cluster == "" || !m.newest().same(Generation{Components: m.filesAlone()}) {
 		t.Errorf("kept is %v", m.newest())
 	}
 }

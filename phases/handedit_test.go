@@ -201,7 +201,7 @@ func TestEditedWhileWaiting(t *testing.T) {
 func TestSameGeneration(t *testing.T) {
 	t.Parallel()
 	s := grown(t, "")
-	known := Generation{Components: s.living(t).onDisk()}
+	known := Generation{Components: s.living(t).filesAlone()}
 	other := func(old, new string) Generation {
 		m := s.living(t, func(m *Master) {
 			path := manifestPath(*m, "etcd")
@@ -211,7 +211,7 @@ func TestSameGeneration(t *testing.T) {
 			}
 			m.Files[path] = host.File{Path: path, Mode: 0o600, Data: []byte(strings.Replace(data, old, new, 1))}
 		})
-		return Generation{Components: m.onDisk()}
+		return Generation{Components: m.filesAlone()}
 	}
 	for name, tt := range map[string]struct {
 		old, new string
@@ -231,7 +231,7 @@ func TestSameGeneration(t *testing.T) {
 	f := renewed.Files[cert]
 	f.Data = renewed.PKI.Pairs["etcd/peer"].CertPEM()
 	renewed.Files[cert] = f
-	if known.same(Generation{Components: renewed.onDisk()}) {
+	if known.same(Generation{Components: renewed.filesAlone()}) {
 		t.Error("another certificate is the same")
 	}
 }

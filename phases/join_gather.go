@@ -61,11 +61,19 @@ func GatherJoin(ctx context.Context, s Site, c config.Config, tell func(string))
 	if err := f.read(s.Host, c); err != nil {
 		return Master{}, err
 	}
-	var all errgroup.Group
-	all.Go(func() (err error) { f.Survey, err = s.Host.Survey(ctx, askJoin(c)); return err })
-	all.Go(func() error { f.Alive = s.Runner.Alive(ctx) == nil; return nil })
+	alone := Master{Config: c, Facts: f}
+	alone.Joining = &Joining{}
+	all, both := errgroup.WithContext(ctx)
+	all.Go(func() (err error) {
+		if alone.Survey, err = s.Host.Survey(both, askJoin(c)); err != nil {
+			return err
+		}
+		f.Survey = alone.Survey
+		return fitAlone(alone, checks()...)
+	})
+	all.Go(func() error { f.Alive = s.Runner.Alive(both) == nil; return nil })
 	var found reached
-	all.Go(func() (err error) { found, err = reach(ctx, c, eachOnce(tell)); return err })
+	all.Go(func() (err error) { found, err = reach(both, c, eachOnce(tell)); return err })
 	if err := all.Wait(); err != nil {
 		return Master{}, err
 	}

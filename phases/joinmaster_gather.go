@@ -33,8 +33,11 @@ func gatherMaster(ctx context.Context, s Site, c config.Config, tell func(string
 		return Master{}, err
 	}
 	f.Journaled, f.entries = len(entries) > 0, len(entries)
-	found, err := reach(ctx, c, eachOnce(tell))
-	if err != nil {
+	var found reached
+	all, both := errgroup.WithContext(ctx)
+	all.Go(func() error { return joinsFit(both, s, c, f) })
+	all.Go(func() (err error) { found, err = reach(both, c, eachOnce(tell)); return err })
+	if err := all.Wait(); err != nil {
 		return Master{}, err
 	}
 	f.Joining = &found.Joining

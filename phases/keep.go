@@ -65,14 +65,14 @@ func (m Master) component(component string) ([]Change, error) {
 // has edited it since.
 func (m Master) found(number int) (Generation, bool) {
 	was := Master{Config: m.Living.Was, Facts: m.Facts}
-	g := Generation{Number: number, Verb: foundVerb, Began: m.Now, Ended: m.Now, Verdict: Healthy, Version: was.Version.Tag(), Components: m.onDisk()}
+	g := Generation{Number: number, Verb: foundVerb, Began: m.Now, Ended: m.Now, Verdict: Healthy, Version: was.Version.Tag(), Components: m.filesAlone()}
 	known, whole := m.settled()
 	if m.newest().Verdict == UnderWay {
 		if !m.editedHalfway(known) {
 			return Generation{}, false
 		}
 		g.Components = maps.Clone(known.Components)
-		maps.Copy(g.Components, m.onDisk())
+		maps.Copy(g.Components, m.filesAlone())
 	}
 	if whole && g.same(known) {
 		return Generation{}, false
@@ -149,7 +149,7 @@ func (m Master) goesOn() bool {
 // keepHealthy wants what runs by then to be remembered as healthy.
 func keepHealthy(m Master) ([]Change, error) {
 	known, whole := m.settled()
-	same := whole && known.Verdict == Healthy && known.same(Generation{Components: m.onDisk()}) && m.newest().Verdict != UnderWay
+	same := whole && known.Verdict == Healthy && known.same(Generation{Components: m.filesAlone()}) && m.newest().Verdict != UnderWay
 	if same && !m.componentsChange() {
 		return nil, nil
 	}
@@ -175,7 +175,7 @@ func (m Master) judgeGeneration(ctx context.Context, s Site, verdict Verdict, ca
 		if err := m.read(s.Host, m.Config); err != nil {
 			return err
 		}
-		g.Components = m.onDisk()
+		g.Components = m.filesAlone()
 		g.document(m)
 	}
 	return m.writeGenerations(ctx, s.Host, g)

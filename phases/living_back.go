@@ -12,7 +12,7 @@ func (m *Master) choose(number int) error {
 	if number == 0 {
 		return nil
 	}
-	now := Generation{Components: m.onDisk()}
+	now := Generation{Components: m.filesAlone()}
 	for i := len(m.Generations) - 1; i >= 0; i-- {
 		g := m.Generations[i]
 		switch {

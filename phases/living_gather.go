@@ -52,6 +52,9 @@ func GatherLiving(ctx context.Context, s Site, c config.Config, w Wish, tell fun
 	if err := m.read(s.Host, m.Config); err != nil {
 		return m, err
 	}
+	if err := fitAlone(m, filesAlone()...); err != nil {
+		return m, err
+	}
 	here, err := m.here()
 	if err != nil {
 		return m, err

@@ -75,6 +75,8 @@ type check struct {
 	find func(Master) []finding
 	// kubelet is a check that makes sense only where a kubelet runs the pods.
 	kubelet bool
+	// alone is a check that needs to know nothing but this machine.
+	alone bool
 	// on are the roles that it makes sense for; 0 is all.
 	on role
 }
@@ -87,29 +89,29 @@ func (c check) applies(m Master) bool {
 // checks are all that is looked at. The pull of images is not among them: it is a change.
 func checks() []check {
 	return []check{
-		{find: privileged, kubelet: true},
-		{find: cpus, kubelet: true, on: masters},
-		{find: memory, kubelet: true, on: masters},
+		{find: privileged, kubelet: true, alone: true},
+		{find: cpus, kubelet: true, alone: true, on: masters},
+		{find: memory, kubelet: true, alone: true, on: masters},
 		{find: swap, kubelet: true},
-		{find: programs, kubelet: true},
+		{find: programs, kubelet: true, alone: true},
 		{find: systemVerification, kubelet: true},
 		{find: forwarding, kubelet: true},
-		{find: containerRuntime, kubelet: true},
+		{find: containerRuntime, kubelet: true, alone: true},
 		{find: kubeletService, kubelet: true},
 		{find: kubeletVersion, kubelet: true},
 		{find: staticPods, kubelet: true, on: masters},
 		{find: firewalld, kubelet: true, on: masters},
 		{find: proxies, kubelet: true, on: masters},
-		{find: nodeName},
+		{find: nodeName, alone: true},
 		{find: clock},
-		{find: diskSpace},
-		{find: writable},
+		{find: diskSpace, alone: true},
+		{find: writable, alone: true},
 		{find: portsFree},
 		{find: manifestsOurs, on: masters},
-		{find: strays},
+		{find: strays, alone: true},
 		{find: kubeletConfOurs, on: joining},
 		{find: caOurs, on: joining},
-		{find: noMaster, on: worker},
+		{find: noMaster, alone: true, on: worker},
 		{find: nodeFree, on: joining},
 		{find: kubeletDiffers, kubelet: true, on: joining},
 		{find: etcdDataOurs, on: first},
