@@ -41,6 +41,10 @@ func (m Master) apiserverValues() apiserverValues {
 	}
 }
 
+// sendRetryAfter is the flag by which an apiserver that is about to end listens until it has answered what it was asked, and has
+// others try again (genericapiserver.go).
+const sendRetryAfter = "shutdown-send-retry-after"
+
 // shutdownDelay is the time that a balancer in front of several masters has to notice that one is about to end: an apiserver
 // refuses requests on connections that it has, once it has stopped to listen. A sandbox's balancer looks more often.
 func (m Master) shutdownDelay() string {
