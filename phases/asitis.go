@@ -91,6 +91,7 @@ func (m *Master) readOwn(ctx context.Context, s Site, w Wish) error {
 	}
 	disk.Without = m.lacking()
 	if w.Renew != nil {
+		m.Living.elsewhere = m.elsewhere(disk, w.Renew)
 		disk = m.renewing(disk, w.Renew)
 	}
 	var all errgroup.Group

@@ -203,7 +203,10 @@ func (m *Master) identify() error {
 		return fmt.Errorf("the cluster's CA: %w", err)
 	}
 	user := certs.Pair{Cert: &x509.Certificate{Subject: pkix.Name{CommonName: nodeUser(m.Config)}}}
-	m.PKI = PKI{Pairs: map[string]certs.Pair{clusterCA: ca, kubeletConf: user}, Kubeconfigs: map[string][]byte{}}
+	if !joinsAsMaster(m.Config) { // a master has what others share, and its own, by now
+		m.PKI = PKI{Pairs: map[string]certs.Pair{clusterCA: ca}, Kubeconfigs: map[string][]byte{}}
+	}
+	m.PKI.Pairs[kubeletConf] = user
 	old := m.Files[kubeletConfPath(m.Config)].Data
 	conf, err := keepKubeconfig(kubeletConf, m.Config, m.PKI, old)
 	if err != nil { // preflight tells of a file that can not be read

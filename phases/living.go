@@ -63,6 +63,8 @@ type Living struct {
 	Fleet Fleet
 	// Leads says that this master stores the configuration in the cluster; the others take it from there.
 	Leads bool
+	// elsewhere are warnings of certificates that were to be renewed and can't be here.
+	elsewhere []finding
 }
 
 // componentProof is how a component is proved, wherever it comes up.

@@ -22,7 +22,7 @@ func mayChange(m Master) ([]string, error) {
 	}
 	if m.isMaster() {
 		found = slices.Concat(found, runnerAlive(m), sourcesThere(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m),
-			wellBefore(m), mastersReady(m), irreversible(m), handEdits(m), strangers(m))
+			wellBefore(m), mastersReady(m), irreversible(m), handEdits(m), strangers(m), m.Living.elsewhere)
 	}
 	return m.judge(found)
 }

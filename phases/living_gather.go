@@ -140,6 +140,7 @@ func (m *Master) readLiving(ctx context.Context, s Site, w Wish) error {
 		w.Renew = Renewing("all")
 	}
 	if w.Renew != nil {
+		m.Living.elsewhere = m.elsewhere(disk, w.Renew)
 		disk = m.renewing(disk, w.Renew)
 	}
 	var all errgroup.Group

@@ -1,9 +1,13 @@
 package phases
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"tripod.dev/tripod/certs"
 	"tripod.dev/tripod/internal/config"
@@ -49,18 +53,51 @@ func Renewing(name string) func(pair string) bool {
 // stays. An authority without its key here issues nothing, and what was not there is not renewed.
 func (m Master) renewing(disk DiskPKI, renew func(string) bool) DiskPKI {
 	old := m.settledFiles()
-	for _, r := range pkiRequests(m.Config) {
+	for _, r := range m.asked(renew) {
 		path := issuedAt(m.Config, r.Name)
-		now, there := m.Files[path]
 		was, kept := old[path] // administrators' kubeconfigs are of no component: who goes on renews them once more
-		renewed := m.goesOn() && kept && was != string(now.Data)
-		if !there || r.Issuer == "" || disk.Pairs[r.Issuer][1] == nil || !renew(r.Name) || renewed {
+		renewed := m.goesOn() && kept && was != string(m.Files[path].Data)
+		if disk.keyless(r) || renewed {
 			continue
 		}
 		delete(disk.Pairs, r.Name)
 		delete(disk.Kubeconfigs, r.Name)
 	}
 	return disk
+}
+
+// asked are the leafs that are there and that somebody wants renewed.
+func (m Master) asked(renew func(string) bool) []certs.Request {
+	return slices.DeleteFunc(pkiRequests(m.Config), func(r certs.Request) bool {
+		_, there := m.Files[issuedAt(m.Config, r.Name)]
+		return !there || r.Issuer == "" || !renew(r.Name)
+	})
+}
+
+// keyless says that nobody here can issue the leaf: its authority's key is kept elsewhere, and it has not signed itself.
+func (d DiskPKI) keyless(r certs.Request) bool {
+	own, err := certs.Parse(d.Pairs[r.Name][0], nil)
+	signsItself := err == nil && bytes.Equal(own.Cert.RawIssuer, own.Cert.RawSubject)
+	return d.Pairs[r.Issuer][1] == nil && !signsItself
+}
+
+// elsewhere are warnings of what was to be renewed and is managed by who has the authority's key.
+func (m Master) elsewhere(disk DiskPKI, renew func(string) bool) []finding {
+	by := map[string][]string{}
+	for _, r := range m.asked(renew) {
+		if disk.keyless(r) {
+			by[r.Issuer] = append(by[r.Issuer], listedName(r.Name))
+		}
+	}
+	var found []finding
+	for _, authority := range slices.Sorted(maps.Keys(by)) {
+		cert, key := pairPaths(m.Config, authority)
+		slices.Sort(by[authority])
+		found = append(found, finding{id: "ExternalCA", harmless: true,
+			problem: fmt.Sprintf("managed externally, and not renewed here: %s: %s is not here, the key of %s which issues them", strings.Join(by[authority], ", "), key, cert),
+			hint:    "tripod certs generate-csr writes requests to have them signed where that key is kept; put the certificates in place, then run this again, which restarts what uses them"})
+	}
+	return found
 }
 
 // settledFiles are the contents that the files of the settled generation had, by path.
