@@ -60,6 +60,9 @@ func listed(complaints []string) string {
 
 // complaints are those of an error that holds several, each with what was said around them.
 func complaints(err error) []string {
+	if boxed, is := errors.AsType[sandboxError](err); is {
+		return boxed.complaints()
+	}
 	var many *multierror.Error
 	if !errors.As(err, &many) || len(many.Errors) == 0 {
 		return []string{strings.TrimSpace(err.Error())}

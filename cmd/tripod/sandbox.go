@@ -38,6 +38,7 @@ one of them. Several sandboxes run side by side.`,
 	}
 	cmd.AddCommand(newSandboxUp(), newSandboxDown(), newSandboxStart(), newSandboxStop(), newSandboxStatus(), newSandboxList(), newSandboxKubeconfig(),
 		newSandboxApply(), newSandboxRenew(), newSandboxUpgrade(), newSandboxBalancer())
+	wordSandbox(cmd)
 	return cmd
 }
 

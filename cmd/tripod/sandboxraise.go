@@ -47,7 +47,7 @@ type raising struct {
 }
 
 func newRaising(verb string, s *sandbox.Sandbox, p progress) *raising {
-	return &raising{verb: verb, sandbox: s, progress: &inTurn{progress: p}, begun: time.Now()}
+	return &raising{verb: verb, sandbox: s, progress: &inTurn{progress: sandboxProgress{p, s.Name}}, begun: time.Now()}
 }
 
 func (r *raising) warn(warnings []string) {
