@@ -69,13 +69,19 @@ func (c Cluster) ledByAnother(id uint64) error {
 	return nil
 }
 
-// succeed has the healthy voter with the longest log lead in the place of p.
+// succeed has the healthy voter lead in the place of p through which most is written, of several such the one with the longest
+// log. A leader that hands over drops what is proposed: its own clients are told at once, what other members pass on to it is
+// lost without a word, and times out (raft: stepLeader, leadTransferee). So few writes are to come by others, and the new leader
+// is to have what the old one has.
 func (c Cluster) succeed(ctx context.Context, p Peer, trust *tls.Config) error {
 	others := slices.DeleteFunc(c.healthyVoters(), func(o Peer) bool { return o.ID == p.ID })
 	if len(others) == 0 || len(p.ClientURLs) == 0 {
 		return errors.New("nobody else can lead")
 	}
-	next := slices.MaxFunc(others, func(a, b Peer) int { return cmp.Compare(a.RaftIndex, b.RaftIndex) })
+	written := writtenThrough(ctx, others, trust)
+	next := slices.MaxFunc(others, func(a, b Peer) int {
+		return cmp.Or(cmp.Compare(written[a.ID], written[b.ID]), cmp.Compare(a.RaftIndex, b.RaftIndex))
+	})
 	leader, err := dial(ctx, p.ClientURLs[0], tolerantly(trust))
 	if err != nil {
 		return err
@@ -83,7 +89,8 @@ func (c Cluster) succeed(ctx context.Context, p Peer, trust *tls.Config) error {
 	defer leader.Close()
 	ctx, stop := context.WithTimeout(ctx, changeTimeout)
 	defer stop()
-	leader.awaitEntry(ctx)
+	index := leader.awaitEntry(ctx)
+	next.awaitIndex(ctx, index, trust)
 	if _, err = leader.client.MoveLeader(ctx, next.ID); err != nil {
 		return fmt.Errorf("%s does not hand over to %s: %w", p, next, err)
 	}
@@ -93,15 +100,32 @@ func (c Cluster) succeed(ctx context.Context, p Peer, trust *tls.Config) error {
 // entryWithin is how long an entry of the log is waited for.
 const entryWithin = 200 * time.Millisecond
 
-// awaitEntry returns when the log has just grown, or does not. etcd drops what is proposed during the millisecond of an election
-// (raft: ErrProposalDropped), and who writes at an even pace does not write again at once.
-func (m *Member) awaitEntry(ctx context.Context) {
+// awaitEntry returns when the log has just grown, or does not, with its end. etcd drops what is proposed during the millisecond of
+// an election (raft: ErrProposalDropped), and who writes at an even pace does not write again at once.
+func (m *Member) awaitEntry(ctx context.Context) (index uint64) {
 	ctx, stop := context.WithTimeout(ctx, entryWithin)
 	defer stop()
 	first, err := m.Status(ctx)
 	for err == nil {
 		var now *clientv3.StatusResponse
 		if now, err = m.Status(ctx); err == nil && now.RaftIndex > first.RaftIndex {
+			return now.RaftIndex
+		}
+	}
+	return 0
+}
+
+// awaitIndex returns when the member's log reaches so far, or does not in time.
+func (p Peer) awaitIndex(ctx context.Context, index uint64, trust *tls.Config) {
+	ctx, stop := context.WithTimeout(ctx, entryWithin)
+	defer stop()
+	m, err := dial(ctx, p.ClientURLs[0], tolerantly(trust))
+	if err != nil {
+		return
+	}
+	defer m.Close()
+	for {
+		if now, err := m.Status(ctx); err != nil || now.RaftIndex >= index {
 			return
 		}
 	}

@@ -1,7 +1,9 @@
 package etcd
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -55,5 +57,60 @@ func TestLedByAnother(t *testing.T) {
 	mentions(t, dead.ledByAnother(1), "no member leads yet")
 	if err := led(2).ledByAnother(1); err != nil {
 		t.Error(err)
+	}
+}
+
+// The successor is the one through which is written: who passes writes on to a leader that hands over loses them.
+func TestHandOverToWhoIsWrittenTo(t *testing.T) {
+	t.Parallel()
+	all := trio(t)
+	trust := all[0].trust("ca")
+	c := all[0].surveyed(t)
+	leader, _ := c.find(func(p Peer) bool { return p.Leads })
+	followers := others(c, leader.PeerURLs[0])
+	for range 2 {
+		busy := followers[0]
+		if busy.Leads {
+			busy = followers[1]
+		}
+		member, err := Dial(t.Context(), busy.ClientURLs[0], trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for ctx.Err() == nil {
+				_, _ = member.client.Put(ctx, "busy", busy.Name)
+			}
+		}()
+		if err := c.HandOver(t.Context(), leader.ID, trust, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		<-done
+		_ = member.Close()
+		c = all[0].surveyed(t)
+		if next, _ := c.find(func(p Peer) bool { return p.Leads }); next.ID != busy.ID {
+			t.Errorf("%s leads, and it is %s through which is written", next, busy)
+		}
+		leader, followers = busy, others(c, busy.PeerURLs[0])
+	}
+}
+
+func TestWritesIn(t *testing.T) {
+	t.Parallel()
+	const metrics = `# TYPE grpc_server_handled_total counter
+grpc_server_handled_total{grpc_code="OK",grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary"} 3
+grpc_server_handled_total{grpc_code="OK",grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 1e+01
+grpc_server_handled_total{grpc_code="OK",grpc_method="Range",grpc_service="etcdserverpb.KV",grpc_type="unary"} 100
+grpc_server_started_total{grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary"} 7
+`
+	if sum, err := writesIn(strings.NewReader(metrics)); err != nil || sum != 13 {
+		t.Errorf("%v, %v", sum, err)
+	}
+	if _, err := writesIn(strings.NewReader(`grpc_server_handled_total{grpc_method="Txn"} many`)); err == nil {
+		t.Error("what is no number is counted")
 	}
 }
