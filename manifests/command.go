@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,12 @@ func Grace(manifest []byte) time.Duration {
 	if err := yaml.Unmarshal(manifest, &pod); err != nil || pod.Spec.TerminationGracePeriodSeconds == nil {
 		return corev1.DefaultTerminationGracePeriodSeconds * time.Second
 	}
-	return time.Duration(*pod.Spec.TerminationGracePeriodSeconds) * time.Second
+	return seconds(*pod.Spec.TerminationGracePeriodSeconds)
+}
+
+// seconds is a number of seconds of a manifest, which may be more than a duration holds: 292 years are as good.
+func seconds(n int64) time.Duration {
+	return time.Duration(min(max(n, 0), int64(math.MaxInt64/time.Second))) * time.Second
 }
 
 // Images are those of a manifest's containers, by the container's name.

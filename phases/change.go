@@ -182,3 +182,14 @@ func directory(m Master, path string, mode fs.FileMode) []Change {
 		return s.Host.Mkdir(path, mode)
 	}}}
 }
+
+// narrow is the change that takes the rights away that a directory gives beyond the mode; none if there are none.
+func narrow(m Master, path string, mode fs.FileMode) []Change {
+	there := m.Survey.Dirs[path].Mode
+	if there&^mode == 0 {
+		return nil
+	}
+	return []Change{{Verb: "narrow", What: fmt.Sprintf("%s/ (%04o, not %04o)", path, there&mode, there), do: func(_ context.Context, s Site) error {
+		return s.Host.Narrow(path, mode)
+	}}}
+}

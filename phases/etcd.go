@@ -103,7 +103,7 @@ func etcdManifest(m Master) ([]Change, error) {
 		return nil, err
 	}
 	manifest, err := m.manifest(pod)
-	return slices.Concat(directory(m, m.Paths.EtcdData, 0o700), m.dataMark(), manifest), err
+	return slices.Concat(directory(m, m.Paths.EtcdData, 0o700), narrow(m, m.Paths.EtcdData, 0o700), m.dataMark(), manifest), err
 }
 
 // proveEtcd asks the member for its own view, then makes a linearizable read through it: its answer went through a majority.

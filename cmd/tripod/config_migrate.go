@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
 )
 
 func newConfigMigrate() *cobra.Command {
@@ -29,7 +32,7 @@ func newConfigMigrate() *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(migrated)
 				return err
 			}
-			return os.WriteFile(to, migrated, 0o600) // there may be tokens in it
+			return writePrivate(cmd.Context(), to, migrated) // there may be tokens in it
 		},
 	}
 	cmd.Flags().StringVar(&from, "old-config", "", "`file` to convert, - for standard input")
@@ -39,4 +42,16 @@ func newConfigMigrate() *cobra.Command {
 	takeVersionFlags(cmd, "experimental")
 	require(cmd, "old-config")
 	return cmd
+}
+
+// writePrivate writes a file for its owner alone, whatever was there before. What is no file, as a terminal, is written to.
+func writePrivate(ctx context.Context, path string, data []byte) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, data, 0o600)
+	}
+	return host.Open("/").Commit(ctx, host.File{Path: path, Mode: 0o600, Data: data})
 }

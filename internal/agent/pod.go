@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -233,5 +234,5 @@ func grace(seconds *int64, fallback time.Duration) time.Duration {
 	if seconds == nil {
 		return fallback
 	}
-	return time.Duration(*seconds) * time.Second
+	return time.Duration(min(*seconds, int64(math.MaxInt64/time.Second))) * time.Second // more is no more than 292 years
 }

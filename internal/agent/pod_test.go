@@ -212,3 +212,11 @@ func TestMountPrepare(t *testing.T) {
 	data, _ := os.ReadFile(file)
 	equal(t, "file", string(data), "kept")
 }
+
+// More seconds than a duration holds are no negative time, in which a container would be killed at once.
+func TestGraceIsBounded(t *testing.T) {
+	t.Parallel()
+	if many := int64(1) << 40; grace(&many, 0) < 1<<40 {
+		t.Errorf("the grace is %s", grace(&many, 0))
+	}
+}

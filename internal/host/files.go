@@ -102,14 +102,32 @@ func (h *Host) Mkdir(path string, mode fs.FileMode) error {
 	if info, err := os.Stat(full); err == nil && info.IsDir() {
 		return nil
 	}
+	above := h.ancestor(path)
 	if err := os.MkdirAll(full, mode); err != nil {
 		return fmt.Errorf("make %s: %w", path, explain(err, path))
 	}
-	// The umask has had its say in MkdirAll.
-	if err := os.Chmod(full, mode); err != nil {
-		return fmt.Errorf("make %s: %w", path, bare(err))
+	for made := full; made != above; made = filepath.Dir(made) {
+		// The umask has had its say in MkdirAll.
+		if err := os.Chmod(made, mode); err != nil {
+			return fmt.Errorf("make %s: %w", path, bare(err))
+		}
+		if err := syncDir(filepath.Dir(made)); err != nil {
+			return err
+		}
 	}
-	return syncDir(filepath.Dir(full))
+	return nil
+}
+
+// Narrow takes the rights away that a directory gives beyond the mode.
+func (h *Host) Narrow(path string, mode fs.FileMode) error {
+	info, err := os.Stat(h.Path(path))
+	if err == nil {
+		err = os.Chmod(h.Path(path), info.Mode()&mode)
+	}
+	if err != nil {
+		return fmt.Errorf("narrow %s: %w", path, bare(err))
+	}
+	return nil
 }
 
 // Remove removes a file or an empty directory; one that is not there is no error.

@@ -100,7 +100,7 @@ func (k *Kubelet) restart(ctx context.Context) error {
 func (k *Kubelet) terminate(at netip.AddrPort) error {
 	for _, l := range k.host.Holders(at) {
 		if l.Process == "kubelet" {
-			return syscall.Kill(l.PID, syscall.SIGTERM)
+			return k.host.signal(l.PID, l.Process, syscall.SIGTERM)
 		}
 	}
 	return fmt.Errorf("no kubelet listens on %s", at)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // quiet is how many looks in a row have to find no process: whoever keeps it running may be about to start it.
@@ -51,7 +53,7 @@ func (h *Host) end(ctx context.Context, program string) error {
 	return again(ctx, kubeletWithin, func() error {
 		pids := h.processes(program)
 		for _, pid := range pids {
-			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+			if err := h.signal(pid, program, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return fmt.Errorf("end %s (pid %d): %w", program, pid, err)
 			}
 		}
@@ -82,4 +84,17 @@ func (h *Host) processes(name string) []int {
 		}
 	}
 	return pids
+}
+
+// signal signals the process if it still is one of the program, and no later one with the same id.
+func (h *Host) signal(pid int, name string, sig syscall.Signal) error {
+	p, err := OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if now := program(h.Path(filepath.Join("/proc", strconv.Itoa(pid)))); now != name {
+		return fmt.Errorf("process %d is %s now: %w", pid, now, syscall.ESRCH)
+	}
+	return unix.PidfdSendSignal(p.fd, sig, nil, 0)
 }

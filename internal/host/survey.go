@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"runtime"
@@ -67,6 +68,8 @@ type Listener struct {
 // Dir is a directory, or where one would be made.
 type Dir struct {
 	Exists bool
+	// Mode is its permission bits, 0 if it does not exist.
+	Mode fs.FileMode
 	// Above is the nearest directory above it, in which it would be made; "" if it exists.
 	Above string
 	// Entries counts what is in it, without lost+found and what was set aside.

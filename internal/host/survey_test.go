@@ -143,7 +143,7 @@ func TestDirs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]Dir{"/var/lib/etcd": {Exists: true}, "/var/lib/kubelet": {Exists: true, Entries: 1}, "/etc/kubernetes/pki": {Above: h.Path("/")}, "/file": {}}
+	want := map[string]Dir{"/var/lib/etcd": {Exists: true, Mode: 0o755}, "/var/lib/kubelet": {Exists: true, Mode: 0o755, Entries: 1}, "/etc/kubernetes/pki": {Above: h.Path("/")}, "/file": {}}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Dir{}, "FreeBytes", "Writable")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

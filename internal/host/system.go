@@ -148,6 +148,8 @@ func (h *Host) dir(path string) (Dir, error) {
 	there := h.ancestor(path)
 	if !d.Exists {
 		d.Above = there
+	} else if info, err := os.Stat(there); err == nil {
+		d.Mode = info.Mode().Perm()
 	}
 	var disk unix.Statfs_t
 	if err := unix.Statfs(there, &disk); err != nil {
