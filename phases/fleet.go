@@ -1,6 +1,9 @@
 package phases
 
 import (
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -17,13 +20,17 @@ type Fleet struct {
 	Kubelets map[string]config.Version
 	// Unready says of masters' nodes that are not Ready why.
 	Unready map[string]string
+	// Untold says of components of Kubernetes whose version nobody could tell why, by component and node: kube-apiserver on m2.
+	Untold map[string]error
 	// Unknown is why the cluster could not be asked; nil if it could.
 	Unknown error
 }
 
-// readFleet reads nodes and the masters' pods. An object that can not be read as what it is, is none.
-func readFleet(nodes, pods []unstructured.Unstructured) Fleet {
-	f := Fleet{Components: map[string]map[string]config.Version{}, Kubelets: map[string]config.Version{}, Unready: map[string]string{}}
+// readFleet reads nodes and the masters' pods, of which version tells what version a component of theirs has. An object that can
+// not be read as what it is, is none.
+func readFleet(nodes, pods []unstructured.Unstructured, version func(corev1.Pod, string) Known[config.Version]) Fleet {
+	f := Fleet{Components: map[string]map[string]config.Version{}, Kubelets: map[string]config.Version{}, Unready: map[string]string{},
+		Untold: map[string]error{}}
 	for i := range nodes {
 		if node, err := cluster.As[corev1.Node](&nodes[i]); err == nil {
 			f.node(node)
@@ -31,7 +38,7 @@ func readFleet(nodes, pods []unstructured.Unstructured) Fleet {
 	}
 	for i := range pods {
 		if pod, err := cluster.As[corev1.Pod](&pods[i]); err == nil {
-			f.pod(pod)
+			f.pod(pod, version)
 		}
 	}
 	return f
@@ -51,10 +58,15 @@ func (f Fleet) node(n corev1.Node) {
 	}
 }
 
-func (f Fleet) pod(p corev1.Pod) {
+func (f Fleet) pod(p corev1.Pod, version func(corev1.Pod, string) Known[config.Version]) {
 	for _, c := range p.Spec.Containers {
-		v, ok := imageVersion(c.Image)
-		if !ok || c.Name == "etcd" {
+		if c.Name == "etcd" || !slices.Contains(manifests.Components(), c.Name) {
+			continue
+		}
+		of := version(p, c.Name)
+		v, known := of.Value()
+		if !known {
+			f.Untold[c.Name+" on "+p.Spec.NodeName] = of.Err()
 			continue
 		}
 		if f.Components[p.Spec.NodeName] == nil {
@@ -71,7 +83,17 @@ func (f Fleet) reached(v config.Version, but string) bool {
 			return false
 		}
 	}
-	return f.Unknown == nil
+	return f.Unknown == nil && !f.untold(but)
+}
+
+// untold says whether the version of another master's apiserver is not known.
+func (f Fleet) untold(but string) bool {
+	for who := range f.Untold {
+		if node, is := strings.CutPrefix(who, "kube-apiserver on "); is && node != but {
+			return true
+		}
+	}
+	return false
 }
 
 // atMost says whether the apiservers of all other masters are known, and none is newer.
@@ -81,7 +103,7 @@ func (f Fleet) atMost(v config.Version, but string) bool {
 			return false
 		}
 	}
-	return f.Unknown == nil && len(f.Components) > 0
+	return f.Unknown == nil && !f.untold(but) && len(f.Components) > 0
 }
 
 // VersionOf is the version in the image of a manifest's component, v1.36.3; "" if it names none.

@@ -32,6 +32,12 @@ metadata: {name: kube-apiserver-m1}
 spec: {nodeName: m1, containers: [{name: kube-apiserver, image: "registry:5000/kube-apiserver:v1.36.3@sha256:00"}, {name: helper, image: helper}]}
 `
 
+const pinnedOfM2 = `apiVersion: v1
+kind: Pod
+metadata: {name: kube-apiserver-m2}
+spec: {nodeName: m2, containers: [{name: kube-apiserver, image: "registry:5000/kube-apiserver@sha256:00"}]}
+`
+
 const memberOfM1 = `apiVersion: v1
 kind: Pod
 metadata: {name: etcd-m1}
@@ -57,12 +63,16 @@ func TestReadFleet(t *testing.T) {
 		return all
 	}
 	broken := `{apiVersion: v1, kind: Node, metadata: {name: x}, status: nonsense}`
-	got := readFleet(of(masterNode, workerNode, broken), of(apiserverOfM1, memberOfM1))
+	got := readFleet(of(masterNode, workerNode, broken), of(apiserverOfM1, memberOfM1, pinnedOfM2), taggedVersion)
 	want := Fleet{
 		Components: map[string]map[string]config.Version{"m1": {"kube-apiserver": parsed(t, "v1.36.3")}},
 		Kubelets:   map[string]config.Version{"m1": parsed(t, "v1.36.3"), "w1": parsed(t, "v1.35.4")},
 		Unready:    map[string]string{"m1": "no network"},
 	}
+	if got.Untold["kube-apiserver on m2"] == nil || len(got.Untold) != 1 {
+		t.Errorf("untold are %v", got.Untold)
+	}
+	got.Untold = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -81,6 +91,11 @@ func fleet(t *testing.T, versions map[string]string) Fleet {
 func TestFleetVersions(t *testing.T) {
 	t.Parallel()
 	unknown := Fleet{Unknown: errors.New("connection refused")}
+	untold := func(node string) Fleet {
+		f := fleet(t, map[string]string{"m3": "v1.36.3"})
+		f.Untold = map[string]error{"kube-apiserver on " + node: errors.New("no version"), "kube-scheduler on m3": errors.New("no version")}
+		return f
+	}
 	for name, tt := range map[string]struct {
 		fleet           Fleet
 		reached, atMost bool
@@ -92,6 +107,8 @@ func TestFleetVersions(t *testing.T) {
 		"both":                   {fleet(t, map[string]string{"m2": "v1.35.4", "m3": "v1.36.4"}), false, false},
 		"nobody":                 {Fleet{}, true, false},
 		"could not be asked":     {unknown, false, false},
+		"another does not tell":  {untold("m2"), false, false},
+		"this one does not tell": {untold("node-1"), true, true},
 	} {
 		v := parsed(t, "v1.36.3")
 		if reached, atMost := tt.fleet.reached(v, "node-1"), tt.fleet.atMost(v, "node-1"); reached != tt.reached || atMost != tt.atMost {

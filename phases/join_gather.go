@@ -37,6 +37,8 @@ type Joining struct {
 
 	// masters are the pods of the masters that there are; nil on a worker, and where the caller knows them.
 	masters []corev1.Pod
+	// versions are those of their apiservers, by node.
+	versions map[string]Known[config.Version]
 	// astray are etcd members that are not where the others look for them, and why; see membersThere.
 	astray map[string]error
 	// etcds are client URLs of their etcd members.

@@ -139,6 +139,7 @@ func (m *Master) readMasters(ctx context.Context) error {
 		if m.Joining.masters, err = parsePods(pods); err != nil {
 			return err
 		}
+		m.Joining.versions = m.askVersions(ctx)
 		if m.Joining.etcds, err = etcdURLs(ctx, client, m.Joining.masters); err == nil && len(m.Joining.etcds) == 0 {
 			err = cluster.Soon{Err: errors.New("the cluster does not show its masters yet, neither their pods nor the endpoints of the kubernetes Service")}
 		}

@@ -108,7 +108,7 @@ func versionPolicy(m Master) []finding {
 	policy := config.Policy{From: from, To: m.Version, Components: m.Living.Fleet.Components, Kubelets: m.Living.Fleet.Kubelets,
 		Force: m.Upgrade.Force, AllowExperimental: m.Upgrade.AllowExperimental, AllowRC: m.Upgrade.AllowRC}
 	refusals, warnings := policy.Check()
-	var found []finding
+	found := m.untold(from)
 	for _, err := range refusals {
 		found = append(found, finding{id: "KubernetesVersion", problem: err.Error()})
 	}

@@ -136,7 +136,10 @@ func (m Master) readCluster(ctx context.Context) ofCluster {
 		if err != nil {
 			return err
 		}
-		c.fleet, c.tokens = readFleet(nodes, pods), readTokens(ctx, client)
+		c.fleet = readFleet(nodes, pods, func(pod corev1.Pod, component string) Known[config.Version] {
+			return podVersion(ctx, m.ways()[0].kubeconfig, pod, component)
+		})
+		c.tokens = readTokens(ctx, client)
 		c.objects = readObjects(ctx, client, m.knowing(ofCluster{fleet: c.fleet}).likes(Upgrade()))
 		return nil
 	})
@@ -159,7 +162,11 @@ func imageVersion(image string) (config.Version, bool) {
 	return v, err == nil
 }
 
-// runs is the version of a component by its manifest here.
+// runs is the version of a component by its manifest here; where a digest alone names its image, as it says it itself.
 func (m Master) runs(component string) (config.Version, bool) {
-	return imageVersion(manifests.Images(m.earlierManifest(component))[component])
+	if v, ok := imageVersion(manifests.Images(m.earlierManifest(component))[component]); ok || m.Living == nil {
+		return v, ok
+	}
+	v, asked := m.Living.Fleet.Components[m.Node.Registration.Name][component]
+	return v, asked
 }

@@ -54,6 +54,10 @@ func (m Master) savesEtcd() bool {
 // minorChanges says whether the apiserver here is to be of another minor version.
 func (m Master) minorChanges() bool {
 	v, known := m.runs("kube-apiserver")
+	if !known && !m.Living.Kept { // it may be
+		changes, err := changed("kube-apiserver")(m)
+		return err == nil && len(changes) > 0 && len(m.earlierManifest("kube-apiserver")) > 0
+	}
 	return known && !m.Living.Kept && (v.Major != m.Version.Major || v.Minor != m.Version.Minor)
 }
 

@@ -2,14 +2,12 @@ package phases
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
-	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/etcd"
 	"tripod.dev/tripod/manifests"
 )
@@ -161,9 +159,18 @@ func mastersAgree(m Master) []finding {
 
 // versionsAgree finds a cluster that is between two versions.
 func versionsAgree(m Master, other corev1.Pod) []finding {
-	_, tag, _ := strings.Cut(filepath.Base(other.Spec.Containers[0].Image), ":")
-	v, err := config.ParseVersion(tag)
-	if err != nil || v == m.Version {
+	of, asked := m.Joining.versions[other.Spec.NodeName]
+	if !asked {
+		of = taggedVersion(other, "kube-apiserver")
+	}
+	v, known := of.Value()
+	switch {
+	case of.Absent():
+		return nil
+	case !known:
+		return []finding{{id: "MastersAgree", problem: fmt.Sprintf("the version of the apiserver on %s is not known: %v", other.Spec.NodeName, of.Err()),
+			hint: "name a version beside the digest of its image"}}
+	case v == m.Version:
 		return nil
 	}
 	return []finding{{id: "MastersAgree", problem: fmt.Sprintf("the cluster is configured for %s, and the apiserver on %s is %s", m.Version, other.Spec.NodeName, v),
