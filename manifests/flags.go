@@ -49,13 +49,13 @@ func CheckArgs(component string, v config.Version, args []config.Arg) []error {
 	minor := fmt.Sprintf("%d.%d", v.Major, v.Minor)
 	known, err := Flags(component, minor)
 	if err != nil {
-		return []error{fmt.Errorf("%s: %w", field(component), err)}
+		return []error{fmt.Errorf("%s: %w", ArgsField(component), err)}
 	}
 	var unknown []error
 	for i, arg := range args {
 		if !slices.Contains(known, normal(component, arg.Name)) {
 			unknown = append(unknown, &UnknownFlag{
-				Field:     fmt.Sprintf("%s[%d].name", field(component), i),
+				Field:     fmt.Sprintf("%s[%d].name", ArgsField(component), i),
 				Component: component, Version: minor, Flag: arg.Name, Near: config.Nearest(bare(arg.Name), known),
 			})
 		}
@@ -72,8 +72,8 @@ func Flags(component, minor string) ([]string, error) {
 	return strings.Fields(string(table)), nil
 }
 
-// field is where the configuration has a component's extra arguments.
-func field(component string) string {
+// ArgsField is where the configuration has a component's extra arguments.
+func ArgsField(component string) string {
 	switch component {
 	case "etcd":
 		return "etcd.local.extraArgs"

@@ -21,7 +21,7 @@ func mayChange(m Master) ([]string, error) {
 		found = append(found, kubeletService(m)...)
 	}
 	if m.isMaster() {
-		found = slices.Concat(found, runnerAlive(m), sourcesThere(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m),
+		found = slices.Concat(found, runnerAlive(m), sourcesThere(m), controllersRun(m), dataKept(m), quorumAfter(m), etcdPath(m), snapshotRoom(m), versionPolicy(m),
 			wellBefore(m), mastersReady(m), irreversible(m), handEdits(m), strangers(m), m.Living.elsewhere)
 	}
 	return m.judge(found)

@@ -126,6 +126,9 @@ func checks() []check {
 		{find: configurationsAgree, on: further},
 		{find: mastersAgree, on: further},
 		{find: sourcesThere, on: masters},
+		{find: addressesOurs, on: further},
+		{find: nodeIP, kubelet: true, alone: true},
+		{find: controllersRun, on: masters},
 	}
 }
 

@@ -232,6 +232,10 @@ func nodeName(m Master) []finding {
 		return []finding{{id: "Hostname", problem: fmt.Sprintf("node name %q: %s", name, strings.Join(problems, "; ")),
 			hint: "give another one with --node-name"}}
 	}
+	if len(name) > validation.LabelValueMaxLength {
+		return []finding{{id: "Hostname", problem: fmt.Sprintf("node name %q has %d bytes: it is the value of a label, kubernetes.io/hostname, which has at most %d", name, len(name), validation.LabelValueMaxLength),
+			hint: "give another one with --node-name"}}
+	}
 	return nil
 }
 
