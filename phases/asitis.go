@@ -27,7 +27,21 @@ func AsItIs() []Phase {
 
 // canRun judges what lies on disk.
 func canRun(m Master) ([]string, error) {
-	return m.judge(slices.Concat(strays(m), dataKept(m), runnerAlive(m)))
+	return m.judge(slices.Concat(strays(m), unreadable(m), dataKept(m), runnerAlive(m)))
+}
+
+// unreadable are the manifests that nobody could run.
+func unreadable(m Master) []finding {
+	var found []finding
+	for _, component := range manifests.Components() {
+		if len(m.Manifests[component+".yaml"]) == 0 {
+			continue // half done
+		}
+		if _, err := m.earlierPod(component); err != nil {
+			found = append(found, finding{id: "Manifest-" + component, problem: err.Error()})
+		}
+	}
+	return found
 }
 
 // Leaves is how certificates are renewed on disk alone, before anything is started anew by them: etcd and the apiserver

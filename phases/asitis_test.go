@@ -155,3 +155,19 @@ func TestAsItIsHasNoObjects(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A manifest that was cut is told before anything is waited for.
+func TestCanRun(t *testing.T) {
+	t.Parallel()
+	s := proved(t)
+	m := s.asItIs(t, nil)
+	data := m.Manifests["etcd.yaml"]
+	for length, want := range map[int]string{len(data): "", len(data) / 2: manifestPath(m, "etcd"), 10: manifestPath(m, "etcd")} {
+		m.Manifests["etcd.yaml"], m.Alive = data[:length], true
+		m.Files[manifestPath(m, "etcd")] = host.File{Path: manifestPath(m, "etcd"), Data: data[:length]}
+		_, err := canRun(m)
+		if err == nil != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("cut at %d: %v", length, err)
+		}
+	}
+}
