@@ -43,7 +43,7 @@ func (b bringUp) run(ctx context.Context) (ended []phases.Event, took time.Durat
 	for {
 		m, steps, err := b.plan(ctx)
 		if b.show.wanted() {
-			return nil, 0, b.show.plan(ctx, steps, err)
+			return nil, 0, b.show.plan(steps, err)
 		}
 		if err != nil {
 			return nil, 0, err

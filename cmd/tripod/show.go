@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/phases"
 )
 
@@ -65,7 +61,7 @@ func (s showPlan) wanted() bool { return s.dryRun || s.diff || s.writeTo != "" }
 
 // plan prints the steps, and writes the files below writeTo if asked to. A machine that is not fit has a plan all
 // the same: what would stop it is told beside it.
-func (s showPlan) plan(ctx context.Context, steps []phases.Step, err error) error {
+func (s showPlan) plan(steps []phases.Step, err error) error {
 	var unfit *phases.PreflightError
 	if err != nil && !errors.As(err, &unfit) {
 		return err
@@ -76,7 +72,7 @@ func (s showPlan) plan(ctx context.Context, steps []phases.Step, err error) erro
 		}()
 	}
 	if s.writeTo != "" {
-		if err := s.write(ctx, steps); err != nil {
+		if err := writeFiles(s.writeTo, steps); err != nil {
 			return err
 		}
 	}
@@ -127,27 +123,4 @@ func (s showPlan) lines(diff string) {
 		}
 		fmt.Fprintln(s.to, "    "+line)
 	}
-}
-
-// write puts the plan's files below the directory. They hold keys: the directory is made for its owner alone.
-func (s showPlan) write(ctx context.Context, steps []phases.Step) error {
-	dir, err := filepath.Abs(s.writeTo)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	below := phases.Site{Host: host.Open(dir)}
-	for _, step := range steps {
-		for _, c := range step.Changes {
-			if len(c.Files) == 0 {
-				continue
-			}
-			if err := c.Do(ctx, below); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

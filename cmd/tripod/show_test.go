@@ -52,7 +52,7 @@ func TestShowPlan(t *testing.T) {
 			t.Parallel()
 			var out, notes bytes.Buffer
 			tt.show.to, tt.show.notes = &out, &notes
-			if err := tt.show.plan(t.Context(), tt.steps, tt.err); err != nil {
+			if err := tt.show.plan(tt.steps, tt.err); err != nil {
 				t.Fatal(err)
 			}
 			text := out.String()
@@ -68,7 +68,7 @@ func TestShowPlan(t *testing.T) {
 func TestShowNoPlan(t *testing.T) {
 	t.Parallel()
 	bad := &phases.InputError{Err: errors.New("x")}
-	if err := (showPlan{dryRun: true}).plan(t.Context(), nil, bad); !errors.Is(err, bad) {
+	if err := (showPlan{dryRun: true}).plan(nil, bad); !errors.Is(err, bad) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestShowPlanWrites(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new")
 	s := showPlan{dryRun: true, writeTo: dir, to: new(bytes.Buffer)}
-	if err := s.plan(t.Context(), somePlan(), nil); err != nil {
+	if err := s.plan(somePlan(), nil); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
