@@ -11,7 +11,7 @@ import (
 func (o ResetOverrides) settle(c *Config, m Machine) []Complaint {
 	r := &c.Reset
 	c.Paths = PathsUnder(cmp.Or(o.Root, "/"))
-	c.Paths.PKI = cmp.Or(r.CertificatesDir, c.Paths.PKI)
+	c.Paths.PKI, c.Paths.EtcdData = cmp.Or(r.CertificatesDir, m.PKI, c.Paths.PKI), cmp.Or(m.EtcdData, c.Paths.EtcdData)
 	if strings.HasPrefix(r.CRISocket, "/") {
 		r.CRISocket = "unix://" + r.CRISocket
 	}

@@ -59,7 +59,7 @@ func orTrue(b *bool) bool { return b == nil || *b }
 // settle makes the Config of a living machine, as far as it goes without the cluster.
 func (o UpgradeOverrides) settle(c *Config, m Machine) []Complaint {
 	c.Paths = PathsUnder(cmp.Or(o.Root, "/"))
-	c.Paths.PKI = cmp.Or(c.Upgrade.CertDir, c.Paths.PKI)
+	c.Paths.PKI, c.Paths.EtcdData = cmp.Or(c.Upgrade.CertDir, m.PKI, c.Paths.PKI), cmp.Or(m.EtcdData, c.Paths.EtcdData)
 	c.Node.Timeouts = c.Node.Timeouts.withDefaults()
 	// Whatever it is here, it has its taints already.
 	c.Node.Registration.setDefaults(m, false)
