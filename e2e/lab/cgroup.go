@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -80,10 +81,23 @@ func copyCPUSet(parent, child string) error {
 	return nil
 }
 
-// removeControlGroup removes a group and all below it. Its processes have been killed; they may take a moment to go.
+// everyHierarchy are the folders in which a container runtime may make control groups: those of hierarchies, and beside
+// hierarchies of v1 that of v2, which holds no controllers then.
+func everyHierarchy() []string {
+	found, _ := filepath.Glob(filepath.Join(cgroupRoot, "*", "cgroup.procs"))
+	if unified() {
+		found = []string{filepath.Join(cgroupRoot, "cgroup.procs")}
+	}
+	for i, file := range found {
+		found[i] = filepath.Dir(file)
+	}
+	return found
+}
+
+// removeControlGroup removes a group and all below it, and ends what still runs in there.
 func removeControlGroup(name string) error {
 	var err error
-	for _, dir := range hierarchies() {
+	for _, dir := range everyHierarchy() {
 		err = errors.Join(err, removeTree(filepath.Join(dir, name)))
 	}
 	return err
@@ -107,6 +121,17 @@ func removeTree(group string) error {
 		if !errors.Is(err, syscall.EBUSY) {
 			break
 		}
+		killIn(group)
 	}
 	return fmt.Errorf("remove the control group: %w", err)
+}
+
+// killIn kills the processes of a group. Those that it does not find or may not kill keep the group, which is told.
+func killIn(group string) {
+	procs, _ := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	for _, field := range strings.Fields(string(procs)) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 1 { // 0 is one of another namespace
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
