@@ -3,6 +3,7 @@ package phases
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -77,10 +78,28 @@ func (m Master) etcdHere() string {
 // wellBefore tells what is not healthy before anything is changed: a change is no cure for all, but for some.
 func wellBefore(m Master) []finding {
 	var found []finding
-	for _, cause := range unwellCauses(m.Living.Unwell) {
+	sick := maps.Clone(m.Living.Unwell)
+	maps.DeleteFunc(sick, func(component string, _ error) bool { return m.inHand(component) })
+	for _, cause := range unwellCauses(sick) {
 		found = append(found, finding{id: "Unhealthy", harmless: true, problem: "before the change is not healthy: " + cause})
 	}
 	return found
+}
+
+// inHand says that a killed run has replaced the component or taken it away, or what it needs: that is no illness of what ran
+// before the change, which this run goes on with.
+func (m Master) inHand(component string) bool {
+	known, _ := m.settled()
+	if m.newest().Verdict != UnderWay {
+		return false
+	}
+	for ; component != ""; component = neededBy(component) {
+		was, kept := known.Components[component]
+		if now, there := m.revision(component); kept && (!there || !now.same(was)) {
+			return true
+		}
+	}
+	return false
 }
 
 // mastersReady wants all masters to be well: one that changes is away for a while.

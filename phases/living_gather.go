@@ -59,7 +59,10 @@ func GatherLiving(ctx context.Context, s Site, c config.Config, w Wish, tell fun
 	if err != nil {
 		return m, err
 	}
-	if m.Config, err = m.configured(ctx, here, w, eachOnce(tell)); err != nil {
+	if err := BesideEtcd(ctx, s.Host, m.Config, func(ctx context.Context) (err error) {
+		m.Config, err = m.configured(ctx, here, w, eachOnce(tell))
+		return err
+	}); err != nil {
 		return m, err
 	}
 	m.Living.Was = m.Config

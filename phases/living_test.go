@@ -3,6 +3,7 @@ package phases
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tripod.dev/tripod/internal/config"
@@ -192,5 +193,34 @@ func TestEarlierFilesOfWhatIsAway(t *testing.T) {
 	files := m.earlierFiles("etcd")
 	if len(files) != 7 || files[6].Path != path || string(files[6].Data) != want {
 		t.Errorf("earlier files: %v", files)
+	}
+}
+
+// What a killed run has taken away, and what needs that, is not told as ill: it comes back.
+func TestWellBeforeAfterAKill(t *testing.T) {
+	t.Parallel()
+	s := grown(t, "")
+	if err := s.living(t).judgeGeneration(t.Context(), s.site, Healthy, ""); err != nil {
+		t.Fatal(err)
+	}
+	ill := func(m *Master) {
+		for _, component := range []string{"kube-apiserver", "kube-scheduler"} {
+			m.Living.Unwell[component] = errors.New("connection refused")
+		}
+	}
+	if found := wellBefore(s.living(t, ill)); len(found) != 2 {
+		t.Errorf("without a killed run: %v", found)
+	}
+	killed := s.living(t, ill, func(m *Master) {
+		m.Generations = append(m.Generations, Generation{Number: 9, Verdict: UnderWay})
+		delete(m.Manifests, "kube-apiserver.yaml")
+		delete(m.Files, manifestPath(*m, "kube-apiserver"))
+	})
+	if found := wellBefore(killed); len(found) > 0 {
+		t.Errorf("after one: %v", found)
+	}
+	killed.Living.Unwell["etcd"] = errors.New("connection refused")
+	if found := wellBefore(killed); len(found) != 1 || !strings.Contains(found[0].problem, "etcd") {
+		t.Errorf("what it has not touched: %v", found)
 	}
 }

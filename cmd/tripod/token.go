@@ -15,6 +15,8 @@ import (
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/config"
+	"tripod.dev/tripod/internal/host"
+	"tripod.dev/tripod/phases"
 )
 
 func newTokenCommand() *cobra.Command {
@@ -112,5 +114,7 @@ const apiCall = 10 * time.Second
 func ask(ctx context.Context, notes io.Writer, attempt func(context.Context) error) error {
 	ctx, stop := context.WithTimeout(ctx, apiCall)
 	defer stop()
-	return cluster.Insist(ctx, func(reason string) { fmt.Fprintln(notes, "waiting:", reason) }, attempt)
+	return phases.BesideEtcd(ctx, host.Open("/"), config.Config{Paths: config.PathsUnder("/")}, func(ctx context.Context) error {
+		return cluster.Insist(ctx, func(reason string) { fmt.Fprintln(notes, "waiting:", reason) }, attempt)
+	})
 }
