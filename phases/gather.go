@@ -161,4 +161,7 @@ func (m Master) Outdated(h *host.Host) (bool, error) {
 // JournalPath is where the journal lies.
 func (m Master) JournalPath() string { return journalPath(m.Config) }
 
-func journalPath(c config.Config) string { return filepath.Join(c.Paths.State, "journal.jsonl") }
+// JournalUnder is where the journal lies of what paths belong to.
+func JournalUnder(p config.Paths) string { return filepath.Join(p.State, "journal.jsonl") }
+
+func journalPath(c config.Config) string { return JournalUnder(c.Paths) }

@@ -67,7 +67,8 @@ func (f *csrFlags) run(cmd *cobra.Command, _ []string) error {
 	}
 	for _, r := range requests {
 		for _, change := range r.Changes {
-			if err := change.Do(cmd.Context(), phases.Site{Host: h}); err != nil {
+			write := func() error { return change.Do(cmd.Context(), phases.Site{Host: h}) }
+			if err := noted(c.Paths, "certs generate-csr", []string{change.String()}, write); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), change)

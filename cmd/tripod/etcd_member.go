@@ -87,7 +87,8 @@ func (f *etcdFlags) remove(cmd *cobra.Command, c etcd.Cluster, called string) er
 	if err := c.MayRemove(p.ID); err != nil {
 		return &phases.PreflightError{Err: err}
 	}
-	if err := f.drop(cmd, c, p); err != nil {
+	gone := []string{fmt.Sprintf("remove etcd member %s (%s)", p, etcd.FormatID(p.ID))}
+	if err := noted(ofMachine(), "etcd member remove", gone, func() error { return f.drop(cmd, c, p) }); err != nil {
 		return err
 	}
 	now, err := f.left(cmd.Context(), c, p)

@@ -99,5 +99,9 @@ func share(ctx context.Context, h *host.Host, from, to config.Paths) error {
 	if err := h.Mkdir(filepath.Join(to.PKI, "etcd"), 0o700); err != nil {
 		return err
 	}
-	return h.Commit(ctx, files...)
+	var copied []string
+	for _, f := range files {
+		copied = append(copied, "create "+f.Path)
+	}
+	return noted(from, "sandbox up", copied, func() error { return h.Commit(ctx, files...) })
 }

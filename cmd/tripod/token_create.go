@@ -100,12 +100,14 @@ func (c *tokenCreate) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	for _, r := range records {
-		if err := createToken(cmd, client, r); err != nil {
+		made := []string{"create token " + r.ID}
+		if err := noted(ofMachine(), "token create", made, func() error { return createToken(cmd, client, r) }); err != nil {
 			return err
 		}
 	}
 	if c.controlPlane {
-		if err := c.upload(cmd, client); err != nil {
+		uploaded := []string{"upload the certificates that masters share"}
+		if err := noted(ofMachine(), "token create", uploaded, func() error { return c.upload(cmd, client) }); err != nil {
 			return err
 		}
 	}

@@ -53,7 +53,8 @@ func (f clusterFlags) deleteTokens(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := deleteToken(cmd, client, id); err != nil {
+		gone := []string{"delete token " + id}
+		if err := noted(ofMachine(), "token delete", gone, func() error { return deleteToken(cmd, client, id) }); err != nil {
 			return err
 		}
 	}
