@@ -41,7 +41,7 @@ func (e *UnknownFlag) Error() string {
 }
 
 // CheckArgs are the extra arguments of a component that a binary of version v (etcd's own for etcd) does not accept:
-// UnknownFlags, or one error if tripod has no table for that version.
+// UnknownFlags and UnknownGates, or one error if tripod has no table for that version.
 func CheckArgs(component string, v config.Version, args []config.Arg) []error {
 	if len(args) == 0 {
 		return nil
@@ -58,6 +58,9 @@ func CheckArgs(component string, v config.Version, args []config.Arg) []error {
 				Field:     fmt.Sprintf("%s[%d].name", ArgsField(component), i),
 				Component: component, Version: minor, Flag: arg.Name, Near: config.Nearest(bare(arg.Name), known),
 			})
+		}
+		if normal(component, arg.Name) == "feature-gates" {
+			unknown = append(unknown, checkGates(component, v, fmt.Sprintf("%s[%d].value", ArgsField(component), i), arg.Value)...)
 		}
 	}
 	return unknown

@@ -1,5 +1,5 @@
-// Command flags writes the tables of the flags that components know, manifests/flags/COMPONENT-MINOR.txt, from the
-// versions that e2e/components pins. Where their packages have not been built yet, that takes minutes.
+// Command flags writes the tables of the flags that components know, manifests/flags/COMPONENT-MINOR.txt, and of their
+// feature gates, manifests/flags/feature-gates-(kubernetes|etcd)-MINOR.txt, from the versions that e2e/components pins. Where their packages have not been built yet, that takes minutes.
 package main
 
 import (
@@ -34,10 +34,14 @@ func (r repository) write() error {
 			names, err := r.kubernetes(version, component)
 			errs = append(errs, r.table(component, version, names, err))
 		}
+		names, err := r.gates(version)
+		errs = append(errs, r.table("feature-gates-kubernetes", version, names, err))
 	}
 	for _, version := range []string{"v3.5.24", "v3.6.8"} {
 		names, err := r.etcd(version)
 		errs = append(errs, r.table("etcd", version, names, err))
+		names, err = r.etcdGates(version)
+		errs = append(errs, r.table("feature-gates-etcd", version, names, err))
 	}
 	return errors.Join(errs...)
 }
@@ -45,6 +49,9 @@ func (r repository) write() error {
 func (r repository) table(component, version string, names []byte, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", component, version, err)
+	}
+	if len(names) == 0 {
+		return nil
 	}
 	minor := version[1:strings.LastIndex(version, ".")]
 	path := filepath.Join(r.root, "manifests", "flags", component+"-"+minor+".txt")
@@ -60,15 +67,23 @@ func (r repository) kubernetes(version, component string) ([]byte, error) {
 
 // etcd reads the source of the server's module.
 func (r repository) etcd(version string) ([]byte, error) {
-	const module = "go.etcd.io/etcd/server/v3"
-	if _, err := r.run(".", "go", "mod", "download", module+"@"+version); err != nil {
-		return nil, err
-	}
-	cache, err := r.run(".", "go", "env", "GOMODCACHE")
+	source, err := r.module("go.etcd.io/etcd/server/v3", version)
 	if err != nil {
 		return nil, err
 	}
-	return etcdFlags(filepath.Join(string(bytes.TrimSpace(cache)), filepath.FromSlash(module)+"@"+version))
+	return etcdFlags(source)
+}
+
+// module is the directory with the source of a module.
+func (r repository) module(path, version string) (string, error) {
+	if _, err := r.run(".", "go", "mod", "download", path+"@"+version); err != nil {
+		return "", err
+	}
+	cache, err := r.run(".", "go", "env", "GOMODCACHE")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(string(bytes.TrimSpace(cache)), filepath.FromSlash(path)+"@"+version), nil
 }
 
 func (r repository) run(dir, name string, args ...string) ([]byte, error) {
