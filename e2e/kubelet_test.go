@@ -47,7 +47,10 @@ func TestKubeletGoesBack(t *testing.T) {
 	n := newNode(t, lab.Machine{})
 	initMaster(t, n)
 	writeConfigMap(t, n.Kubectl, "kept")
-	out := failingInit(t, n, "--patches="+badFlag(t))
+	out, err := n.Run(t.Context(), "tripod", "apply", "--patches="+badFlag(t), "--output=json")
+	if code := exitCode(err); code != notHealthy {
+		t.Errorf("exit code %d, want %d", code, notHealthy)
+	}
 	wantCause(t, out, "container etcd", "exit code 2", "flag provided but not defined: -no-such-flag")
 	find(t, out, func(e event) bool { return e.Event == "restored" })
 	until(t, "ready again", func(ctx context.Context) error { return ready(ctx, n.Kubectl) })

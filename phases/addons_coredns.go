@@ -48,9 +48,14 @@ func coreDNSObjects(m Master) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
+// coreDNS names the Deployment.
+func coreDNS() *unstructured.Unstructured {
+	return cluster.Deployment("kube-system", "coredns")
+}
+
 // dnsReplicas are as many as there are: who has scaled cluster DNS had a reason.
 func (m Master) dnsReplicas() int64 {
-	live, exists := m.Objects["Deployment kube-system/coredns"]
+	live, exists := m.Objects.Get(coreDNS()).Value()
 	if !exists {
 		return coreDNSReplicas
 	}
@@ -64,7 +69,7 @@ func (m Master) dnsReplicas() int64 {
 // keepCorefile puts the cluster's own Corefile in the place of ours. Whatever differs was written by its operator:
 // stub domains, upstream servers, hosts.
 func (m Master) keepCorefile(o *unstructured.Unstructured) {
-	live, exists := m.Objects[objectKey(o)]
+	live, exists := m.Objects.Get(o).Value()
 	if exists && corefile(live) != "" {
 		o.Object["data"] = map[string]any{"Corefile": corefile(live)}
 	}

@@ -3,7 +3,9 @@ package phases
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,16 +104,17 @@ func TestAddonsLeftOut(t *testing.T) {
 func TestAddonsKeep(t *testing.T) {
 	t.Parallel()
 	fresh := freshMaster()
-	m := freshMaster(func(m *Master) { m.Objects = map[string]*unstructured.Unstructured{} })
+	live := map[string]*unstructured.Unstructured{}
 	for _, o := range addonObjects(t, fresh) {
-		m.Objects[objectKey(o)] = canonical(o)
+		live[objectKey(o)] = canonical(o)
 	}
-	m.Objects["ConfigMap kube-system/coredns"].Object["data"] = map[string]any{"Corefile": ".:53 { whoami }", "hosts": "more"}
-	m.Objects["Deployment kube-system/coredns"].Object["spec"].(map[string]any)["replicas"] = int64(5)
+	m := freshMaster(func(m *Master) { m.Objects = apiWith(slices.Collect(maps.Values(live))...) })
+	live["ConfigMap kube-system/coredns"].Object["data"] = map[string]any{"Corefile": ".:53 { whoami }", "hosts": "more"}
+	live["Deployment kube-system/coredns"].Object["spec"].(map[string]any)["replicas"] = int64(5)
 	if changes := m.want(addonObjects(t, m)...); len(changes) != 0 {
 		t.Errorf("changes: %v", changes)
 	}
-	m.Objects["ConfigMap kube-system/coredns"].Object["data"] = map[string]any{}
+	live["ConfigMap kube-system/coredns"].Object["data"] = map[string]any{}
 	if changes := m.want(addonObjects(t, m)...); len(changes) != 1 || !strings.Contains(changes[0].Diff, "+    .:53 {") {
 		t.Errorf("without a Corefile: %v", changes)
 	}

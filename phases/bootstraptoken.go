@@ -67,9 +67,9 @@ func (m Master) tokens() ([]bootstrap.Record, error) {
 		}
 		r := bootstrap.Record{Token: token, Description: wanted.Description, Usages: wanted.Usages, Groups: wanted.Groups}
 		r.Expires = expiry(wanted, m.Now)
-		live := slices.IndexFunc(m.Tokens, func(t bootstrap.Record) bool { return t.Token == r.Token && !t.Expired(m.Now) })
+		live := slices.IndexFunc(m.knownTokens(), func(t bootstrap.Record) bool { return t.Token == r.Token && !t.Expired(m.Now) })
 		if live >= 0 && wanted.Expires == nil {
-			r.Expires = m.Tokens[live].Expires
+			r.Expires = m.knownTokens()[live].Expires
 		}
 		tokens = append(tokens, r)
 	}
@@ -96,7 +96,7 @@ func (m Master) earlier(tokens []bootstrap.Record) (bootstrap.Record, bool) {
 	if !m.TokenDrawn || len(tokens) == 0 {
 		return bootstrap.Record{}, false
 	}
-	fit := slices.DeleteFunc(slices.Clone(m.Tokens), func(t bootstrap.Record) bool {
+	fit := slices.DeleteFunc(slices.Clone(m.knownTokens()), func(t bootstrap.Record) bool {
 		return t.Description != tokens[0].Description || t.Expired(m.Now.Add(worthwhile)) ||
 			!t.For(bootstrap.Signing) || !t.For(bootstrap.Authentication)
 	})

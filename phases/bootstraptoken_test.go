@@ -52,7 +52,7 @@ func TestTokens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := Master{Facts: Facts{Now: now, Tokens: tt.live}, Config: config.Config{TokenDrawn: tt.drawn}}
+			m := Master{Facts: Facts{Now: now, Tokens: There(tt.live)}, Config: config.Config{TokenDrawn: tt.drawn}}
 			m.Init.BootstrapTokens = []config.BootstrapToken{{Token: mine.String(), TTL: tt.ttl, Expires: tt.expires, Description: "drawn", Usages: both}}
 			tokens, err := m.tokens()
 			if err != nil || len(tokens) != 1 {

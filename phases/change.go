@@ -31,12 +31,20 @@ type Change struct {
 	do func(context.Context, Site) error
 	// online is a change in the cluster's API. Those of one step are made side by side.
 	online bool
+	// unknown is why it could not be planned what is to change, if anything; nil for what is planned.
+	unknown error
 	// beside are further changes, made at the same time.
 	beside []Change
 	// pod is the component whose running pod has to end before Files are written: the manifest of it changes.
 	pod string
 	// old is what Files replace; nil where nothing was there.
 	old []host.File
+}
+
+// pending stands for what can be planned only when something is known that is not known yet, and why it is not.
+func pending(what string, why error) Change {
+	return Change{Verb: "look for", What: what, Diff: fmt.Sprintf("(not known yet: %v)\n", why), online: true, unknown: why,
+		do: func(context.Context, Site) error { return why }}
 }
 
 // Site is where a plan is applied.
@@ -157,11 +165,27 @@ func write(m Master, files ...host.File) []Change {
 			c.Diff += describe(old, f, m.contextLines())
 		}
 	}
-	if same {
+	if same || allThere(m, files) && m.isUp() {
 		return nil
+	}
+	if err := m.mayBeUp(); err != nil && allThere(m, files) {
+		c = pending("a cluster that is up, whose "+c.What+" is not to be replaced", err)
+		c.online = false
+		return []Change{c}
 	}
 	c.Files = files
 	return []Change{c}
+}
+
+// allThere says whether all that files are to be is there, whatever it is. A link stands for what it leads to.
+func allThere(m Master, files []host.File) bool {
+	for _, f := range files {
+		if _, exists := m.Files[f.Path]; !exists && files[len(files)-1].Link == "" {
+			return false
+		}
+	}
+	_, exists := m.Files[files[len(files)-1].Path]
+	return exists
 }
 
 // serves says whether old can stay where f is wanted: the same content, and readable by no more people. Where

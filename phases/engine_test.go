@@ -94,7 +94,7 @@ func newStage(t testing.TB, documents string) stage {
 
 func (s stage) gather(t testing.TB) Master {
 	t.Helper()
-	f, err := Gather(t.Context(), s.site, s.c, true)
+	f, err := gather(t.Context(), s.site, s.c, Facts{Rootless: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/config"
@@ -38,11 +37,10 @@ type Facts struct {
 	Sources map[string]Known[host.Kind]
 	// Running is what runs now, by component.
 	Running map[string]host.Running
-	// Objects are those in the cluster's API that a plan may want, as they are now, by objectKey. What is not in it
-	// does not exist, as far as an apiserver could be asked.
-	Objects map[string]*unstructured.Unstructured
+	// Objects are those in the cluster's API that a plan may want, as they are now.
+	Objects Objects
 	// Tokens are the bootstrap tokens that the cluster has.
-	Tokens []bootstrap.Record
+	Tokens Known[[]bootstrap.Record]
 	// CertificateKey opens the uploaded certificates, in hex: given, or drawn. Empty where none are uploaded.
 	CertificateKey string
 	// Alive says that whoever runs the pods (kubelet or agent) answers.
@@ -55,6 +53,8 @@ type Facts struct {
 	Etcd Known[etcd.Cluster]
 	// Membership is which member this master is, as its state directory remembers it; zero if it does not.
 	Membership Membership
+	// Beginning is what is known of a machine that is to be a first master; nil where it is not.
+	Beginning *Beginning
 	// Joining is what is known of the cluster that this machine joins; nil where it is the first.
 	Joining *Joining
 	// Leaving is what is known of a machine that is reset; nil where it is not.

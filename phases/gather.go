@@ -18,10 +18,10 @@ import (
 	"tripod.dev/tripod/manifests"
 )
 
-// Gather reads the facts, side by side, and draws the keys that are missing. It writes nothing.
+// gather adds to the facts those that are read, side by side, and draws the keys that are missing. It writes nothing.
 // What is wrong with keys, certificates and patches is an InputError that holds all of it.
-func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts, error) {
-	f := Facts{Now: time.Now(), Rootless: rootless, ProxyEnv: proxyEnv(os.Environ()), lifetime: bootstrap.DrawToken()}
+func gather(ctx context.Context, s Site, c config.Config, f Facts) (Facts, error) {
+	f.Now, f.ProxyEnv, f.lifetime = time.Now(), proxyEnv(os.Environ()), bootstrap.DrawToken()
 	if c.UploadCerts {
 		f.CertificateKey = cmp.Or(c.Init.CertificateKey, bootstrap.DrawCertificateKey())
 	}
@@ -45,7 +45,7 @@ func Gather(ctx context.Context, s Site, c config.Config, rootless bool) (Facts,
 	}
 	var all errgroup.Group
 	all.Go(func() (err error) { f.PKI, err = gatherPKI(c, disk, f.Now); return err })
-	all.Go(func() (err error) { f.Survey, err = s.Host.Survey(ctx, ask(c, rootless)); return err })
+	all.Go(func() (err error) { f.Survey, err = s.Host.Survey(ctx, ask(c, f.Rootless)); return err })
 	all.Go(func() error { return f.askRunner(ctx, s.Runner) })
 	if err := all.Wait(); err != nil {
 		return f, err

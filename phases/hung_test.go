@@ -22,7 +22,7 @@ func TestRunnerHangs(t *testing.T) {
 	s := newStage(t, "")
 	m := s.gather(t)
 	s.site.Runner = hangs{}
-	_, init := Gather(t.Context(), s.site, s.c, true)
+	_, init := gather(t.Context(), s.site, s.c, Facts{Rootless: true})
 	_, balancer := Balancer{}.Gather(t.Context(), s.site, s.c)
 	for name, err := range map[string]error{
 		"init": init, "balancer": balancer, "a living master": m.askRunnerSoon(t.Context(), s.site.Runner), "data": m.setDataAside().do(t.Context(), s.site),

@@ -73,9 +73,8 @@ func (m *Master) readLocal(ctx context.Context, s Site, uploaded *unstructured.U
 	if err := all.Wait(); err != nil {
 		return err
 	}
-	m.Objects = map[string]*unstructured.Unstructured{}
 	if m.Joining.Node != nil {
-		m.Objects[objectKey(m.Joining.Node)] = m.Joining.Node
+		m.Objects = m.Objects.With(map[string]Known[*unstructured.Unstructured]{objectKey(m.Joining.Node): There(m.Joining.Node)})
 	}
 	if err := sameCA(m.Joining.Found.CA, m.PKI.Pairs[clusterCA]); err != nil {
 		return err

@@ -119,14 +119,14 @@ func (m Master) ways() []apiWay {
 
 // ofCluster is what its API has of what may be wanted, and what runs in it.
 type ofCluster struct {
-	objects map[string]*unstructured.Unstructured
-	tokens  []bootstrap.Record
+	objects Objects
+	tokens  Known[[]bootstrap.Record]
 	fleet   Fleet
 }
 
 // readCluster asks the cluster. Where it can't be asked nothing is known of it.
 func (m Master) readCluster(ctx context.Context) ofCluster {
-	c := ofCluster{objects: map[string]*unstructured.Unstructured{}}
+	var c ofCluster
 	c.fleet.Unknown = m.throughAPI(ctx, false, func(string) {}, func(ctx context.Context, client *cluster.Client) error {
 		nodes, err := client.List(ctx, corev1.SchemeGroupVersion.WithKind("Node"), "", "")
 		if err != nil {
@@ -140,9 +140,12 @@ func (m Master) readCluster(ctx context.Context) ofCluster {
 			return podVersion(ctx, m.ways()[0].kubeconfig, pod, component)
 		})
 		c.tokens = readTokens(ctx, client)
-		c.objects = readObjects(ctx, client, m.knowing(ofCluster{fleet: c.fleet}).likes(Upgrade()))
+		c.objects = Objects{}.With(readObjects(ctx, client, m.knowing(ofCluster{fleet: c.fleet}).likes(Upgrade())))
 		return nil
 	})
+	if c.fleet.Unknown != nil {
+		c.objects.rest, c.tokens = Unknown[*unstructured.Unstructured](c.fleet.Unknown), Unknown[[]bootstrap.Record](c.fleet.Unknown)
+	}
 	return c
 }
 

@@ -51,12 +51,13 @@ func changedAddon(name string, objects func(Master) ([]*unstructured.Unstructure
 			return nil, nil
 		}
 		all, err := objects(m)
-		if _, there := m.Objects[objectKey(cluster.ConfigMap("kube-system", name))]; !there && m.Objects != nil {
+		configuration := m.Objects.Get(cluster.ConfigMap("kube-system", name))
+		if configuration.Absent() {
 			return nil, err
 		}
 		given := name == "kube-proxy" && m.KubeProxy != nil
 		return slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool {
-			return o.GetKind() == "ConfigMap" && m.Objects != nil && !given
+			return o.GetKind() == "ConfigMap" && configuration.Err() == nil && !given
 		}), err
 	}
 }

@@ -17,11 +17,11 @@ func TestChangedAddon(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "")
 	facts := s.gather(t)
-	there := map[string]*unstructured.Unstructured{}
+	var there []*unstructured.Unstructured
 	for _, name := range []string{"coredns", "kube-proxy"} {
 		o := cluster.ConfigMap("kube-system", name)
 		o.Object["data"] = map[string]any{"Corefile": "the operator's"}
-		there[objectKey(o)] = o
+		there = append(there, o)
 	}
 	even, behind := fleet(t, map[string]string{"node-1": "v1.35.4", "m2": "v1.36.3"}), fleet(t, map[string]string{"m2": "v1.35.4"})
 	for name, tt := range map[string]struct {
@@ -31,15 +31,15 @@ func TestChangedAddon(t *testing.T) {
 		"all masters have it":      {func(*Master) {}, true, false},
 		"one is behind":            {func(m *Master) { m.Living.Fleet = behind }, false, false},
 		"nobody could be asked":    {func(m *Master) { m.Living.Fleet.Unknown = errors.New("connection refused") }, false, false},
-		"left out, or removed":     {func(m *Master) { m.Objects = map[string]*unstructured.Unstructured{} }, false, false},
-		"asked what is to be read": {func(m *Master) { m.Objects = nil }, true, true},
+		"left out, or removed":     {func(m *Master) { m.Objects = apiWith() }, false, false},
+		"asked what is to be read": {func(m *Master) { m.Objects = Objects{} }, true, true},
 		"going back":               {func(m *Master) { m.Living.Back = &Generation{} }, false, false},
 		"leafs alone change":       {func(m *Master) { m.Living.Kept = true }, false, false},
 		"in a sandbox":             {func(m *Master) { m.Rootless = true }, false, false},
 		"disabled":                 {func(m *Master) { m.Cluster.DNS.Disabled, m.Cluster.Proxy.Disabled = true, true }, false, false},
 	} {
 		m := facts
-		m.Rootless, m.Objects, m.Living = false, there, &Living{Was: s.c, Fleet: even}
+		m.Rootless, m.Objects, m.Living = false, apiWith(there...), &Living{Was: s.c, Fleet: even}
 		tt.change(&m)
 		for addon, objects := range map[string]func(Master) ([]*unstructured.Unstructured, error){"coredns": coreDNSObjects, "kube-proxy": kubeProxyObjects} {
 			wanted, err := changedAddon(addon, objects)(m)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/etcd"
 )
 
@@ -128,11 +129,41 @@ func (w *waiter) members(ctx context.Context) (Known[etcd.Cluster], error) {
 	return m.Etcd, nil
 }
 
-// late plans the step by what the cluster says now: other masters may have changed, too.
-func (w *waiter) late(ctx context.Context) (err error) {
-	w.Master = w.Master.knowing(w.Master.readCluster(ctx))
-	w.step, err = plan(w.step.phase, w.Master)
-	return err
+// late plans the step by what the cluster says now: other masters may have changed, too. What it needs to know is insisted on.
+func (w *waiter) late(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, w.Master.APICall)
+	defer stop()
+	return cluster.Insist(ctx, eachOnce(func(reason string) { w.tell(Waiting, reason) }), func(ctx context.Context) (err error) {
+		if w.Master, err = w.asking(ctx); err != nil {
+			return err
+		}
+		if w.step, err = plan(w.step.phase, w.Master); err != nil {
+			return &InputError{err}
+		}
+		return w.step.unknown()
+	})
+}
+
+// asking is the master with what the cluster says now of what the step needs.
+func (w *waiter) asking(ctx context.Context) (Master, error) {
+	if w.Master.Living != nil {
+		return w.Master.knowing(w.Master.readCluster(ctx)), nil
+	}
+	client, err := w.api()
+	if err != nil {
+		return w.Master, err
+	}
+	return w.Master.learning(ctx, client).seeing(ctx, client, []Phase{w.step.phase}), nil
+}
+
+// unknown is what the step needs to know and does not.
+func (s Step) unknown() error {
+	for _, c := range s.Changes {
+		if c.unknown != nil {
+			return fmt.Errorf("whether there is %s could not be learned, so nothing was made of it: %w", c.What, c.unknown)
+		}
+	}
+	return nil
 }
 
 // lockLost says whether ctx has ended with the lock.

@@ -29,6 +29,9 @@ func (m Master) manifest(pod *corev1.Pod) ([]Change, error) {
 		return nil, err
 	}
 	file := host.File{Path: filepath.Join(m.Paths.Manifests, pod.Name+".yaml"), Mode: 0o600, Data: data}
+	if before := m.manifestBefore(pod.Name); before != nil {
+		data = before
+	}
 	return needing(m.run(pod.Name, file), slices.Sorted(maps.Keys(named))...), nil
 }
 
@@ -36,6 +39,9 @@ func (m Master) manifest(pod *corev1.Pod) ([]Change, error) {
 // that was killed before the old pod had ended.
 func (m Master) run(component string, file host.File) []Change {
 	changes := write(m, file)
+	if m.isUp() || m.mayBeUp() != nil {
+		return changes
+	}
 	runs := m.Running[component].Revision
 	other := runs != "" && runs != manifests.RevisionOf(file.Data)
 	if len(changes) == 0 && other {

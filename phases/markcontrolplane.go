@@ -24,7 +24,7 @@ func markControlPlane(m Master) ([]Change, error) {
 	}
 	node := cluster.Node(m.Node.Registration.Name)
 	c := Change{Verb: "mark", What: objectKey(node), online: true, do: marking(m, node)}
-	live, exists := m.Objects[objectKey(node)]
+	live, exists := m.Objects.Get(node).Value() // what is not known is looked at before it is marked
 	if exists && !m.mark(live.DeepCopy()) {
 		return nil, nil
 	}

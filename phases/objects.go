@@ -53,12 +53,21 @@ func (m Master) want(objects ...*unstructured.Unstructured) []Change {
 	var changes []Change
 	for _, o := range objects {
 		o = canonical(o)
-		live, exists := m.Objects[objectKey(o)]
+		seen := m.Objects.Get(o)
+		if err := seen.Err(); err != nil {
+			changes = append(changes, pending(objectKey(o), err))
+			continue
+		}
+		live, exists := seen.Value()
 		c := Change{Verb: "create", What: objectKey(o), online: true, do: applying(m, o)}
 		var old []byte
 		if exists {
 			now := &unstructured.Unstructured{Object: projectedMap(canonical(live).Object, o.Object)}
-			if reflect.DeepEqual(now.Object, o.Object) {
+			if reflect.DeepEqual(now.Object, o.Object) || m.isUp() {
+				continue
+			}
+			if err := m.mayBeUp(); err != nil {
+				changes = append(changes, pending("a cluster that is up, whose "+c.What+" is not to be replaced", err))
 				continue
 			}
 			c.Verb, old = "replace", document(presentable(now).Object)

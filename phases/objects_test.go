@@ -19,6 +19,15 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 	return o
 }
 
+// apiWith is what is known of an API that has these objects and no others.
+func apiWith(live ...*unstructured.Unstructured) Objects {
+	seen := map[string]Known[*unstructured.Unstructured]{}
+	for _, o := range live {
+		seen[objectKey(o)] = There(o)
+	}
+	return Objects{rest: Absent[*unstructured.Unstructured]()}.With(seen)
+}
+
 func TestWant(t *testing.T) {
 	t.Parallel()
 	const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: kube-system}\n"
@@ -43,9 +52,9 @@ func TestWant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			wanted := object(t, configMap+tt.wanted)
-			m := Master{Facts: Facts{Objects: map[string]*unstructured.Unstructured{}}}
+			m := Master{Facts: Facts{Objects: apiWith()}}
 			if tt.live != "" {
-				m.Objects[objectKey(wanted)] = object(t, configMap+tt.live)
+				m.Objects = apiWith(object(t, configMap+tt.live))
 			}
 			changes := m.want(wanted)
 			var got, diff string
@@ -64,7 +73,7 @@ func TestWantOfSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: x, namespace: kube-system}\n"
 	live := object(t, secret+"data: {same: aHVudGVyMQ==, other: aHVudGVyMg==}")
-	m := Master{Facts: Facts{Objects: map[string]*unstructured.Unstructured{objectKey(live): live}}}
+	m := Master{Facts: Facts{Objects: apiWith(live)}}
 	if changes := m.want(object(t, secret+"stringData: {same: hunter1}")); len(changes) > 0 {
 		t.Errorf("planned %v", changes)
 	}

@@ -29,8 +29,13 @@ type Phase struct {
 	// Locked has the phase done by one master of the cluster at a time: it is planned anew under a lock that etcd keeps,
 	// by what etcd's members say then. Locked phases that follow each other keep the lock.
 	Locked bool
-	// Late has the phase planned anew, by what the cluster says when its time has come.
+	// Late has the phase planned anew, by what the cluster says when its time has come. So is any phase that needs what was
+	// not known when the plan was made.
 	Late bool
+	// Tokens has the phase planned by the cluster's bootstrap tokens.
+	Tokens bool
+	// Once has what the phase changes done by the init that brings the cluster up, and by no other: there it is its operators'.
+	Once bool
 	// Alongside lets the following phases begin at once, before this one has changed or proved anything.
 	Alongside bool
 	// AfterAll has the phase wait until all that went alongside is done.
@@ -94,20 +99,20 @@ func Init() []Phase {
 			Proof: Proof{Component: "kube-controller-manager", Attempt: proveControllerManager}, Alongside: true},
 		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: apiserverManifest,
 			Proof: Proof{Component: "kube-apiserver", Attempt: proveAPIServer}},
-		{Name: "upload-config/kubeadm", About: "the ClusterConfiguration, for those who join", Objects: kubeadmConfig, Alongside: true},
 		{Name: "upload-config/kubelet", About: "the KubeletConfiguration of all nodes", Objects: kubeletConfig, Alongside: true},
 		{Name: "upload-config/patches", About: "this master's patches, for when it changes", Objects: ownPatches, Alongside: true},
 		{Name: "upload-certs", About: "the authorities' keys, sealed, for masters that join (with --upload-certs)",
 			Want: uploadCerts, Objects: certsAccess, Alongside: true},
-		{Name: "bootstrap-token", About: "what nodes join by: tokens, and cluster-info signed with them", Objects: bootstrapTokens, Alongside: true},
-		{Name: "addon/coredns", About: "cluster DNS", Objects: onNodes(coreDNSObjects), Alongside: true},
-		{Name: "addon/kube-proxy", About: "kube-proxy on every node", Objects: onNodes(kubeProxyObjects), Alongside: true},
+		{Name: "bootstrap-token", About: "what nodes join by: tokens, and cluster-info signed with them", Objects: bootstrapTokens, Tokens: true, Once: true, Alongside: true},
+		{Name: "addon/coredns", About: "cluster DNS", Objects: onNodes(coreDNSObjects), Once: true, Alongside: true},
+		{Name: "addon/kube-proxy", About: "kube-proxy on every node", Objects: onNodes(kubeProxyObjects), Once: true, Alongside: true},
 		{Name: "control-plane/scheduler", About: "kube-scheduler", Want: schedulerManifest,
 			Proof: Proof{Component: "kube-scheduler", Attempt: proveScheduler}},
-		{Name: "mark-control-plane", About: "labels and taints of this node", Want: markControlPlane},
+		{Name: "mark-control-plane", About: "labels and taints of this node", Want: markControlPlane, Once: true},
 		{Name: "kubelet-finalize/enable-client-cert-rotation", About: "nothing: the kubelet rotates its certificate from its first start on"},
 		{Name: proveEverything, About: "let the administrators in, look at all four once more", Objects: access,
-			Proof: Proof{Attempt: proveAll}, AfterAll: true, Sweeps: true},
+			Proof: Proof{Attempt: proveAll}, Once: true, AfterAll: true, Sweeps: true},
+		{Name: "upload-config/kubeadm", About: "the ClusterConfiguration, for those who join: with it the cluster counts as up", Objects: kubeadmConfig},
 		{Name: "remember", About: "keep what runs here, for the way back from later changes", Want: keepHealthy},
 		{Name: "show-join-command", About: "print how nodes join"},
 	}
@@ -137,7 +142,11 @@ func Without(all []Phase, skip []string) (rest []Phase, unknown []string) {
 	return rest, unknown
 }
 
-// Only are the phases that name means: one phase, or a group.
+// Only are the phases that name means: one phase, or a group. Who asks for them by name means to have them done.
 func Only(all []Phase, name string) []Phase {
-	return slices.DeleteFunc(slices.Clone(all), func(p Phase) bool { return !p.Is(name) })
+	chosen := slices.DeleteFunc(slices.Clone(all), func(p Phase) bool { return !p.Is(name) })
+	for i := range chosen {
+		chosen[i].Once = false
+	}
+	return chosen
 }

@@ -61,6 +61,13 @@ func Plan(list []Phase, m Master) (steps []Step, warnings []string, err error) {
 
 func plan(p Phase, m Master) (Step, error) {
 	s := Step{Phase: p.Name, Proof: p.Proof, Alongside: p.Alongside, AfterAll: p.AfterAll, Locked: p.Locked, Sweeps: p.Sweeps, Late: p.Late, phase: p}
+	if err := m.mayBeUp(); p.Once && err != nil {
+		s.Changes, s.Late = []Change{pending("a cluster that is up", err)}, true
+		return s, nil
+	}
+	if p.Once && m.isUp() {
+		return s, nil
+	}
 	if p.Want != nil {
 		changes, err := p.Want(m)
 		if err != nil {
@@ -75,6 +82,10 @@ func plan(p Phase, m Master) (Step, error) {
 		}
 		s.Changes = append(s.Changes, m.want(objects...)...)
 	}
+	if err := m.Tokens.Err(); err != nil && p.Tokens {
+		s.Changes = append(s.Changes, pending("the cluster's bootstrap tokens", err))
+	}
+	s.Late = s.Late || s.unknown() != nil
 	return s, nil
 }
 
@@ -132,6 +143,7 @@ func prove(steps []Step, m Master) []Step {
 			continue
 		}
 		steps[i].Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return c.online })
+		steps[i].Late = false // nobody is there to ask
 		steps[i].Unproved = s.Proof.Attempt != nil || len(steps[i].Changes) < len(s.Changes)
 	}
 	return steps

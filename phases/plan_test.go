@@ -56,7 +56,7 @@ func TestPlanOfAnEmptyMachine(t *testing.T) {
 	}
 	want := []string{"preflight", "certs", "kubeconfig", "kubelet-start", "etcd/local", "etcd", "control-plane/controller-manager",
 		"control-plane/apiserver", "upload-config", "upload-certs", "bootstrap-token", "addon", "control-plane/scheduler",
-		"mark-control-plane", "kubelet-finalize", "wait-control-plane", "remember", "show-join-command"}
+		"mark-control-plane", "kubelet-finalize", "wait-control-plane", "upload-config", "remember", "show-join-command"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -114,6 +114,7 @@ func checks() []check {
 		{find: noMaster, alone: true, on: worker},
 		{find: nodeFree, on: joining},
 		{find: kubeletDiffers, kubelet: true, on: joining},
+		{find: unfinished, on: first},
 		{find: etcdDataOurs, on: first},
 		{find: dataKept, on: masters},
 		{find: moved, kubelet: true, on: masters},
@@ -207,6 +208,9 @@ func images(c config.Config) []string {
 func missingImages(m Master) ([]Change, error) {
 	policy := m.Node.Registration.ImagePullPolicy
 	if m.Rootless || policy == "Never" || ignored(m, "ImagePull") {
+		return nil, nil
+	}
+	if m.isUp() && m.runsAll() {
 		return nil, nil
 	}
 	var changes []Change

@@ -30,7 +30,7 @@ func TestToldBeforeAsking(t *testing.T) {
 	quiet := func(string) {}
 	for name, gather := range map[string]func(context.Context, []string) error{
 		"init": func(ctx context.Context, skip []string) error {
-			_, err := Gather(ctx, s.site, leavingOut(s.c, skip), true)
+			_, err := GatherInit(ctx, s.site, leavingOut(s.c, skip), quiet)
 			return err
 		},
 		"join": func(ctx context.Context, skip []string) error {

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"tripod.dev/tripod/internal/bootstrap"
 	"tripod.dev/tripod/internal/host"
 )
@@ -20,8 +18,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	s := newStage(t, tokenDocument)
 	s.c.UploadCerts = true
 	m := s.gather(t)
-	m.Objects = map[string]*unstructured.Unstructured{"Secret kube-system/bootstrap-token-abcdef": bootstrap.Record{
-		Token: bootstrap.Token{ID: "abcdef", Secret: "hunter4567890123"}}.Object()}
+	m.Objects = apiWith(bootstrap.Record{Token: bootstrap.Token{ID: "abcdef", Secret: "hunter4567890123"}}.Object())
 	m.ProxyEnv = proxyEnv([]string{"HTTPS_PROXY=http://me:hunter2@proxy:3128", "http_proxy=me:hunter2@proxy", "NO_PROXY="})
 	if len(m.ProxyEnv) != 2 {
 		t.Fatalf("proxies: %v", m.ProxyEnv)

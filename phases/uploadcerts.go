@@ -2,6 +2,7 @@ package phases
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -57,7 +58,11 @@ func uploadCerts(m Master) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	live, exists := m.Objects[objectKey(uploadedSecret())]
+	seen := m.Objects.Get(uploadedSecret())
+	if err := cmp.Or(seen.Err(), m.Tokens.Err()); err != nil {
+		return []Change{pending(objectKey(uploadedSecret()), err)}, nil
+	}
+	live, exists := seen.Value()
 	if exists && m.endures(live) && opens(key, live, files) {
 		return nil, nil
 	}
@@ -154,7 +159,7 @@ func (m Master) authorities() (map[string][]byte, error) {
 // endures says whether the token that the Secret lives as long as has enough time left.
 func (m Master) endures(live *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(live.GetOwnerReferences(), func(owner metav1.OwnerReference) bool {
-		return slices.ContainsFunc(m.Tokens, func(t bootstrap.Record) bool {
+		return slices.ContainsFunc(m.knownTokens(), func(t bootstrap.Record) bool {
 			return bootstrap.SecretPrefix+t.ID == owner.Name && !t.Expired(m.Now.Add(uploadedStill))
 		})
 	})

@@ -17,23 +17,23 @@ func TestUploadCerts(t *testing.T) {
 	m.UploadCerts = true
 	m.CertificateKey = bootstrap.DrawCertificateKey()
 	uploaded := sealedFor(t, m)
-	secret := objectKey(uploaded)
 	for name, tt := range map[string]struct {
 		change func(*Master)
 		verb   string
 	}{
-		"not asked for": {func(m *Master) { m.UploadCerts = false }, ""},
-		"none there":    {func(m *Master) { delete(m.Objects, secret) }, "create"},
-		"there":         {func(*Master) {}, ""},
-		"another key":   {func(m *Master) { m.CertificateKey = bootstrap.DrawCertificateKey() }, "replace"},
-		"soon over":     {func(m *Master) { m.Now = m.Now.Add(90 * time.Minute) }, "replace"},
-		"no end":        {func(m *Master) { m.Tokens = nil }, "replace"},
-		"another CA":    {func(m *Master) { m.PKI.SA = newStage(t, "").gather(t).PKI.SA }, "replace"},
+		"not asked for":             {func(m *Master) { m.UploadCerts = false }, ""},
+		"none there":                {func(m *Master) { m.Objects = apiWith() }, "create"},
+		"there":                     {func(*Master) {}, ""},
+		"another key":               {func(m *Master) { m.CertificateKey = bootstrap.DrawCertificateKey() }, "replace"},
+		"soon over":                 {func(m *Master) { m.Now = m.Now.Add(90 * time.Minute) }, "replace"},
+		"no end":                    {func(m *Master) { m.Tokens = There[[]bootstrap.Record](nil) }, "replace"},
+		"nobody says what is there": {func(m *Master) { m.Objects = Objects{} }, "look for"},
+		"nobody says for how long":  {func(m *Master) { m.Tokens = Unknown[[]bootstrap.Record](errNotAsked) }, "look for"},
+		"another CA":                {func(m *Master) { m.PKI.SA = newStage(t, "").gather(t).PKI.SA }, "replace"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := m
-			m.Objects = map[string]*unstructured.Unstructured{secret: uploaded}
-			m.Tokens = []bootstrap.Record{m.lifetimeRecord()}
+			m.Objects, m.Tokens = apiWith(uploaded), There([]bootstrap.Record{m.lifetimeRecord()})
 			tt.change(&m)
 			changes, err := uploadCerts(m)
 			if err != nil {

@@ -16,19 +16,17 @@ import (
 // bringUp is the way of every verb that makes a master: read the facts, plan, and either show the
 // plan or apply it.
 type bringUp struct {
-	verb   string
-	config config.Config
-	site   phases.Site
-	list   []phases.Phase
-	// rootless is a master whose components are host processes.
-	rootless bool
+	verb     string
+	config   config.Config
+	site     phases.Site
+	list     []phases.Phase
 	show     showPlan
 	progress progress
 	// begin is what is written before anything else, under the lock; nil for nothing. A plan that is refused does not come to it.
 	begin func() error
 	// locked says that the caller has the lock.
 	locked bool
-	// gather reads the facts; nil is phases.Gather.
+	// gather reads the facts; nil is phases.GatherInit.
 	gather func(context.Context) (phases.Master, error)
 	// confirm is asked what to do with a plan before anything is done; false leaves it at that. Nil for a yes.
 	confirm func([]phases.Step) (bool, error)
@@ -91,8 +89,9 @@ func (b bringUp) plan(ctx context.Context) (phases.Master, []phases.Step, error)
 
 // facts are those of a first master.
 func (b bringUp) facts(ctx context.Context) (phases.Master, error) {
-	facts, err := phases.Gather(ctx, b.site, b.config, b.rootless)
-	return phases.Master{Config: b.config, Facts: facts}, err
+	return phases.GatherInit(ctx, b.site, b.config, func(reason string) {
+		b.progress.tell(phases.Event{Time: time.Now(), Kind: phases.Waiting, Phase: "preflight", Text: reason})
+	})
 }
 
 func (b bringUp) lock() (unlock func(), err error) {

@@ -35,7 +35,7 @@ func certsOf(t *testing.T, out *bytes.Buffer) bringUp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bringUp{verb: "init", config: c, site: phases.Site{Host: host.Open("/"), Runner: nobody{}}, rootless: true,
+	return bringUp{verb: "init", config: c, site: phases.Site{Host: host.Open("/"), Runner: nobody{}},
 		list: phases.Only(phases.Init(), "certs"), progress: newProgress(out, "text")}
 }
 

@@ -27,8 +27,12 @@ func newInitCommand() *cobra.Command {
 		Long: `init makes this machine the first master of a cluster: certificates, kubeconfigs, the kubelet,
 and etcd, kube-apiserver, kube-controller-manager and kube-scheduler as static pods, each proved
 healthy before the next one needs it; then what the cluster has to hold for others to join it, its
-DNS and its proxy. Run again after an interruption it goes on; run again on a healthy master it
-changes nothing.
+DNS and its proxy. Run again after an interruption it goes on.
+
+A cluster that is up belongs to its operators: run again there, init adds what this machine lacks and
+changes nothing, neither here nor in the cluster; what was removed from the cluster stays away, unless
+its phase is asked for by name. What is given and is not what runs is refused, and named: tripod upgrade
+and tripod apply change it.
 
 The phases, in order:
 ` + phaseList(phases.Init()),
@@ -84,7 +88,7 @@ func (c *initCommand) bringUp(cmd *cobra.Command, b bringUp, warnings []string) 
 		b.progress.tell(phases.Event{Time: time.Now(), Kind: phases.Warned, Phase: "config", Text: w})
 	}
 	var m phases.Master
-	b.done = func(up phases.Master) { m = up }
+	b.done = func(up phases.Master) { m = up.WithTokens(cmd.Context()) }
 	ended, took, err := b.run(cmd.Context())
 	if err == nil && !c.show.wanted() && c.show.output == "json" {
 		joinEvents(b.progress, cmd.Root().Name(), m, ended)

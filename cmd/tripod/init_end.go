@@ -44,7 +44,11 @@ Pods have no network of their own until one is deployed:
 `, m.Paths.Kubernetes)
 	}
 	worker, master := m.JoinCommand(program)
-	if worker == "" || !shown(ended) {
+	if !shown(ended) {
+		return
+	}
+	if worker == "" {
+		fmt.Fprintf(to, "\nThere is no token of init to join by. To make one, and print the command:\n  %s token create --print-join-command\n", program)
 		return
 	}
 	if m.Cluster.ControlPlaneEndpoint != "" {

@@ -85,7 +85,7 @@ func (r *raising) proveAsItIs(ctx context.Context, m sandbox.Master) (settled bo
 		return false, nil
 	}
 	ended, took, err := bringUp{
-		verb: r.verb, config: cfg, site: site, list: phases.AsItIs(), rootless: true, progress: r.of(m.Name), locked: r.holds(m),
+		verb: r.verb, config: cfg, site: site, list: phases.AsItIs(), progress: r.of(m.Name), locked: r.holds(m),
 		gather: func(context.Context) (phases.Master, error) { return now, nil },
 	}.run(ctx)
 	r.lap(m.Name, ended, took)
@@ -107,7 +107,7 @@ func (r *raising) living(ctx context.Context, m sandbox.Master, wish phases.Wish
 	site, tell := sandboxSite(*r.sandbox, m), r.of(m.Name)
 	site.Peers = peers(*r.sandbox, m)
 	ended, took, err := bringUp{
-		verb: r.verb, config: cfg, site: site, list: phases.Upgrade(), rootless: true, progress: tell, begin: begin, locked: r.holds(m),
+		verb: r.verb, config: cfg, site: site, list: phases.Upgrade(), progress: tell, begin: begin, locked: r.holds(m),
 		gather: func(ctx context.Context) (phases.Master, error) {
 			return phases.GatherLiving(ctx, site, cfg, wish, func(reason string) {
 				tell.tell(phases.Event{Time: time.Now(), Kind: phases.Waiting, Phase: "preflight", Text: reason})

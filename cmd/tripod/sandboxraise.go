@@ -179,7 +179,7 @@ func hasManifests(dir string) bool {
 func (r *raising) found(ctx context.Context, m sandbox.Master) error {
 	r.server = r.first.Endpoint
 	ended, took, err := bringUp{
-		verb: r.verb, config: r.first, site: sandboxSite(*r.sandbox, m), list: phases.Init(), rootless: true,
+		verb: r.verb, config: r.first, site: sandboxSite(*r.sandbox, m), list: phases.Init(),
 		progress: r.of(m.Name), begin: r.begin, locked: r.holds(m),
 	}.run(ctx)
 	r.lap(m.Name, ended, took)

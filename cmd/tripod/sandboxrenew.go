@@ -138,7 +138,7 @@ func (r *raising) leavesOf(ctx context.Context, m sandbox.Master, due func(strin
 	site, wish := sandboxSite(*r.sandbox, m), r.kept(m)
 	wish.Renew = due
 	_, _, err = bringUp{
-		verb: r.verb, config: cfg, site: site, list: phases.Leaves(), rootless: true, progress: r.of(m.Name), locked: r.holds(m),
+		verb: r.verb, config: cfg, site: site, list: phases.Leaves(), progress: r.of(m.Name), locked: r.holds(m),
 		gather: func(ctx context.Context) (phases.Master, error) { return phases.GatherAsItIs(ctx, site, cfg, wish) },
 	}.run(ctx)
 	return err

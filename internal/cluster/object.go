@@ -50,6 +50,11 @@ func ConfigMap(namespace, name string) *unstructured.Unstructured {
 // Node names a Node, for Get and Delete.
 func Node(name string) *unstructured.Unstructured { return named("v1", "Node", "", name) }
 
+// Deployment names a Deployment, for Get and Delete.
+func Deployment(namespace, name string) *unstructured.Unstructured {
+	return named("apps/v1", "Deployment", namespace, name)
+}
+
 // EndpointSlice names an EndpointSlice, for Get.
 func EndpointSlice(namespace, name string) *unstructured.Unstructured {
 	return named("discovery.k8s.io/v1", "EndpointSlice", namespace, name)

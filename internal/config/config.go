@@ -49,6 +49,8 @@ type Config struct {
 
 	// TokenDrawn says that nobody gave a bootstrap token: the first of Init is Machine's.
 	TokenDrawn bool
+	// Given is what init was told, apart from defaults.
+	Given Given
 	// What init uploads or prints is said by its flags only.
 	UploadCerts, SkipTokenPrint, SkipCertificateKeyPrint bool
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -157,6 +158,7 @@ func (f file) settled(v verb, m Machine) (Config, []Complaint, []string) {
 	}
 	c := f.config
 	v.apply(&c, f.origins)
+	c.Given = Given{fields: maps.Clone(f.origins), cluster: f.first["ClusterConfiguration"] != 0}
 	warnings := c.cautionsBefore()
 	// What can not be read has no value: to complain about its default as well would confuse.
 	unreadable := slices.Clone(f.complaints)
