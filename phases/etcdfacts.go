@@ -38,7 +38,7 @@ func (m Master) membersNow(ctx context.Context, s Site, tell func(reason string)
 	for until := time.Now().Add(membersWithin); ; {
 		now, err := etcd.Survey(ctx, m.mayAnswer(s), m.trust()["etcd"])
 		if err == nil {
-			return There(now)
+			return There(m.counted(s, now))
 		}
 		stored, unstored := etcd.Stored(s.Host.Path(m.Paths.EtcdData))
 		if unstored == nil && len(stored) > 0 && ctx.Err() == nil {

@@ -24,7 +24,7 @@ func JoinMaster() []Phase {
 		{Name: "etcd-join/learner", About: "this master's etcd member, as a learner", Want: joinAsLearner, Locked: true,
 			Proof: Proof{Component: "etcd", Attempt: proveLearner, Nudge: startAgain, Patience: muteFor}},
 		{Name: "etcd-join/promote", About: "its vote, once its log has caught up", Want: promote, Locked: true,
-			Proof: Proof{Component: "etcd", Attempt: proveEtcd}},
+			Proof: Proof{Component: "etcd", Attempt: proveVoter}},
 		{Name: "control-plane/controller-manager", About: "kube-controller-manager", Want: controllerManagerManifest,
 			Proof: Proof{Component: "kube-controller-manager", Attempt: proveControllerManager}, Alongside: true},
 		{Name: "control-plane/apiserver", About: "kube-apiserver", Want: rejoiningAPIServer,

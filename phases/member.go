@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"tripod.dev/tripod/internal/config"
 	"tripod.dev/tripod/internal/etcd"
@@ -40,6 +41,12 @@ func readMembership(h *host.Host, c config.Config) (Membership, error) {
 func (id Membership) file(c config.Config) (host.File, error) {
 	data, err := json.Marshal(id)
 	return host.File{Path: membershipPath(c), Mode: 0o600, Data: append(data, '\n')}, err
+}
+
+// memberID is that of the member here, 0 if none is known.
+func (m Master) memberID() uint64 {
+	id, _ := strconv.ParseUint(m.Membership.Member, 16, 64)
+	return id
 }
 
 func membership(cluster, member uint64) Membership {

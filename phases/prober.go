@@ -43,6 +43,8 @@ type Prober struct {
 	last   map[string]error
 	// refused is since when the apiserver has answered with 403; zero if it does not.
 	refused time.Time
+	// voteless is since when the member here has no vote by its data; zero if it has, or nobody has looked.
+	voteless time.Time
 }
 
 // NewProber connects to nothing yet.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 )
@@ -163,4 +164,47 @@ func parseRecord(record []byte) (kind uint64, data []byte, err error) {
 		}
 	}
 	return kind, data, nil
+}
+
+// readTries is how often the database of a member that runs is read until it stood still meanwhile. It writes ten times a second at most.
+const readTries = 5
+
+// ReadVoters are the IDs of the members that have a vote by the data of a member, whether it runs or not: what a list of
+// members says can be changed by who updates a member, and raft is not. What runs may be a tenth of a second further.
+func ReadVoters(dataDir string) ([]uint64, error) {
+	file, err := os.OpenFile(databasePath(dataDir), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reading etcd's database: %w", err)
+	}
+	defer file.Close()
+	var voters []uint64
+	for range readTries {
+		var same bool
+		if voters, same, err = votersOf(file); err == nil && same {
+			return voters, nil
+		}
+	}
+	if err == nil {
+		err = errors.New("it is written all the time")
+	}
+	return nil, fmt.Errorf("reading %s: %w", file.Name(), err)
+}
+
+// votersOf reads a database that may be written meanwhile. Pages that one transaction has freed are overwritten by the
+// one after the next at the earliest, so what was read is whole if no more than one has ended.
+func votersOf(file *os.File) (voters []uint64, whole bool, err error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	db, err := newDatabase(file, info.Size())
+	if err != nil {
+		return nil, false, err
+	}
+	var h History
+	if _, err = db.bucket("meta", func(key, value []byte) error { return h.take(string(key), value) }); err != nil {
+		return nil, false, err
+	}
+	after, err := newDatabase(file, info.Size())
+	return h.Voters, after.meta.Tx <= db.meta.Tx+1, err
 }
