@@ -45,9 +45,6 @@ func (m Master) stopMember(ctx context.Context, s Site, stop memberStop) error {
 
 // mayGo refuses to stop this master's member where etcd would not go on without it, or it would not come back.
 func (m Master) mayGo(ctx context.Context, s Site) error {
-	if err := s.mayAct(ctx); err != nil {
-		return err
-	}
 	m.Etcd = m.membersNow(ctx, s, s.tell)
 	if err := m.mayStop(); err != nil {
 		return err
@@ -55,6 +52,10 @@ func (m Master) mayGo(ctx context.Context, s Site) error {
 	trust := m.trust()["etcd"]
 	if err := etcd.Rejoins(ctx, m.othersKnown(), trust); err != nil {
 		return &PreflightError{finding{id: "EtcdCertificates", problem: err.Error()}}
+	}
+	// Only then: beside members whose certificates have expired no lease can be renewed but through the leader itself.
+	if err := s.mayAct(ctx); err != nil {
+		return err
 	}
 	if m.alone() {
 		return nil
