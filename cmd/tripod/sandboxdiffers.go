@@ -51,6 +51,12 @@ func (u *sandboxUp) differs(ctx context.Context, r *raising, one sandbox.Master)
 }
 
 func otherVersion(s sandbox.Sandbox, runs, wanted string) error {
+	from, err := config.ParseVersion(runs)
+	to, err2 := config.ParseVersion(wanted)
+	if err == nil && err2 == nil && to.Compare(from) < 0 {
+		return fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: a sandbox does not become older; give the new one another --name (tripod sandbox up --name OTHER --kubernetes-version %s)",
+			s.Name, runs, wanted, wanted)
+	}
 	return fmt.Errorf("sandbox %s runs Kubernetes %s, not %s\nhint: tripod sandbox upgrade --name %s --to %s upgrades it, or give the new one another --name",
 		s.Name, runs, wanted, s.Name, wanted)
 }
