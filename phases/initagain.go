@@ -253,6 +253,15 @@ func (m Master) manifestBefore(component string) []byte {
 	return g.Components[component].manifest()
 }
 
+// familiesAgree refuses the defaults where they do not go together, as on a machine that has IPv6 alone.
+func familiesAgree(m Master) []finding {
+	if !m.FamiliesDiffer() {
+		return nil
+	}
+	return []finding{{id: "IPFamily", problem: fmt.Sprintf("this machine's address %s is not of the IP family of the service subnet %s", m.Advertise.Addr(), m.Services[0]),
+		hint: "give a subnet of its family with --service-cidr, fd00:10:96::/112 for one, or another address with --apiserver-advertise-address"}}
+}
+
 // unfinished refuses to take what a change has begun for what was there before.
 func unfinished(m Master) []finding {
 	g := m.newest()

@@ -115,6 +115,7 @@ func checks() []check {
 		{find: nodeFree, on: joining},
 		{find: kubeletDiffers, kubelet: true, on: joining},
 		{find: unfinished, on: first},
+		{find: familiesAgree, on: first},
 		{find: etcdDataOurs, on: first},
 		{find: dataKept, on: masters},
 		{find: moved, kubelet: true, on: masters},

@@ -84,15 +84,23 @@ func (c *Config) checkAddresses() []Complaint {
 	return append(complaints, c.checkFamily()...)
 }
 
-// checkFamily keeps to the apiserver's rule: it publishes its address as the endpoint of the first service of all.
-func (c *Config) checkFamily() []Complaint {
+// FamiliesDiffer says that the apiserver could not publish its address as the endpoint of the first service of all.
+func (c Config) FamiliesDiffer() bool {
 	own := c.Advertise.Addr()
 	if !own.IsValid() || len(c.Services) == 0 || sameFamily(own, c.Services[0].Addr()) {
+		return false
+	}
+	return last(c.Cluster.APIServer.ExtraArgs, "endpoint-reconciler-type") != "none"
+}
+
+// checkFamily keeps to that rule where somebody has given one of the two. That defaults do not go together is no reason to refuse
+// a verb that needs neither: init finds it before it writes anything.
+func (c *Config) checkFamily() []Complaint {
+	given := c.Given.Gives("networking.serviceSubnet") || c.Given.Gives("localAPIEndpoint.advertiseAddress")
+	if !c.FamiliesDiffer() || !given {
 		return nil
 	}
-	if last(c.Cluster.APIServer.ExtraArgs, "endpoint-reconciler-type") == "none" {
-		return nil
-	}
+	own := c.Advertise.Addr()
 	complaint := wrong("localAPIEndpoint.advertiseAddress", "%s is not of the IP family of the first service subnet, %s", own, c.Services[0])
 	return []Complaint{complaint.hint("give an address of that family with --apiserver-advertise-address, or another service subnet first")}
 }
