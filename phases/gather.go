@@ -21,7 +21,7 @@ import (
 // gather adds to the facts those that are read, side by side, and draws the keys that are missing. It writes nothing.
 // What is wrong with keys, certificates and patches is an InputError that holds all of it.
 func gather(ctx context.Context, s Site, c config.Config, f Facts) (Facts, error) {
-	f.Now, f.ProxyEnv, f.lifetime = time.Now(), proxyEnv(os.Environ()), bootstrap.DrawToken()
+	f.Now, f.ProxyEnv, f.lifetime = host.Now(), proxyEnv(os.Environ()), bootstrap.DrawToken()
 	if c.UploadCerts {
 		f.CertificateKey = cmp.Or(c.Init.CertificateKey, bootstrap.DrawCertificateKey())
 	}

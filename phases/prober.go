@@ -18,6 +18,7 @@ import (
 
 	"tripod.dev/tripod/internal/cluster"
 	"tripod.dev/tripod/internal/etcd"
+	"tripod.dev/tripod/internal/host"
 )
 
 // answerWithin is the time that a component has for one answer.
@@ -89,7 +90,7 @@ func (p *Prober) attempt(ctx context.Context, component string, ask func() error
 		return p.last[component]
 	}
 	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotAfter.Before(time.Now()) && p.onDisk(invalid.Cert) {
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotAfter.Before(host.Now()) && p.onDisk(invalid.Cert) {
 		err = final{err}
 	}
 	p.last[component] = err

@@ -83,7 +83,7 @@ func UploadCertificates(ctx context.Context, s Site, c config.Config, client *cl
 	if err != nil {
 		return &InputError{err}
 	}
-	m := Master{Config: c, Facts: Facts{Now: time.Now(), lifetime: bootstrap.DrawToken()}}
+	m := Master{Config: c, Facts: Facts{Now: host.Now(), lifetime: bootstrap.DrawToken()}}
 	if m.PKI, err = readShared(s.Host, c); err != nil {
 		return err
 	}

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"tripod.dev/tripod/internal/etcd"
+	"tripod.dev/tripod/internal/host"
 	"tripod.dev/tripod/phases"
 )
 
@@ -112,7 +112,7 @@ func (f *etcdFlags) drop(cmd *cobra.Command, c etcd.Cluster, p etcd.Peer) error 
 	tell := onEachOnce(cmd.ErrOrStderr())
 	// The process is part of who holds the lock: nothing keeps two of these on one machine apart.
 	name, _ := os.Hostname()
-	holder := etcd.Holder{Node: cmp.Or(f.here.Name, name), Address: fmt.Sprintf("process %d", os.Getpid()), Verb: "etcd member remove", Since: time.Now()}
+	holder := etcd.Holder{Node: cmp.Or(f.here.Name, name), Address: fmt.Sprintf("process %d", os.Getpid()), Verb: "etcd member remove", Since: host.Now()}
 	lock, err := voters.Lock(cmd.Context(), holder, nil, tell)
 	if err != nil {
 		return err

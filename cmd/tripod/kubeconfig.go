@@ -80,7 +80,7 @@ func (u *userFlags) run(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := host.Now()
 	ca, err := home.authority(now)
 	if err != nil {
 		return &inputError{err}

@@ -179,7 +179,7 @@ func (c *tokenCreate) checkUse() []error {
 
 // records are the tokens that there will be.
 func (c *tokenCreate) records(args []string) ([]bootstrap.Record, error) {
-	now := time.Now()
+	now := host.Now()
 	if c.config != "" {
 		return recordsOf(c.config, now)
 	}

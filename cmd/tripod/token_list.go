@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"tripod.dev/tripod/internal/bootstrap"
+	"tripod.dev/tripod/internal/host"
 )
 
 func newTokenList() *cobra.Command {
@@ -38,7 +39,7 @@ func newTokenList() *cobra.Command {
 				return err
 			}
 			if output == "text" {
-				return tokenTable(cmd.OutOrStdout(), records, time.Now())
+				return tokenTable(cmd.OutOrStdout(), records, host.Now())
 			}
 			return printTokens(cmd.OutOrStdout(), output, records)
 		},

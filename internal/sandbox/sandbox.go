@@ -85,7 +85,7 @@ func New(folder, name string, masters int) (Sandbox, error) {
 	if !nameForm.MatchString(name) {
 		return Sandbox{}, fmt.Errorf("%q can't name a sandbox: lower case letters, digits and dashes, at most 40", name)
 	}
-	s := Sandbox{Name: name, Created: time.Now().UTC().Truncate(time.Second), dir: filepath.Join(folder, name)}
+	s := Sandbox{Name: name, Created: host.Now().UTC().Truncate(time.Second), dir: filepath.Join(folder, name)}
 	others, _ := List(folder) // one whose record is damaged keeps its addresses as long as it listens there
 	at, err := free(name, others)
 	if err != nil {
