@@ -36,9 +36,6 @@ func gather(ctx context.Context, s Site, c config.Config, f Facts) (Facts, error
 	if err := f.read(s.Host, c); err != nil {
 		return f, err
 	}
-	if err := fitAlone(Master{Config: c, Facts: f}, filesAlone()...); err != nil {
-		return f, err
-	}
 	disk, err := diskPKI(s.Host, c, f.Files)
 	if err != nil {
 		return f, err

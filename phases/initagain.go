@@ -45,9 +45,6 @@ func GatherInit(ctx context.Context, s Site, c config.Config, tell func(string))
 	if err := m.read(s.Host, c); err != nil {
 		return m, err
 	}
-	if err := fitAlone(m, filesAlone()...); err != nil {
-		return m, err
-	}
 	k, err := m.readKept(ctx, s, tell)
 	if err != nil {
 		return m, err
@@ -64,6 +61,9 @@ func GatherInit(ctx context.Context, s Site, c config.Config, tell func(string))
 
 // readKept asks the disk, and the cluster. Where the disk does not know and an apiserver runs, it is waited for.
 func (m Master) readKept(ctx context.Context, s Site, tell func(string)) (kept, error) {
+	if err := fitAlone(m, filesAlone()...); err != nil {
+		return kept{up: Unknown[string](err)}, nil // it may be why nobody would answer; the preflight checks tell it with all else
+	}
 	here, err := m.keptHere(s.Host)
 	if err != nil || len(m.Manifests) == 0 {
 		return here, err

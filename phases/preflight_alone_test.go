@@ -30,7 +30,11 @@ func TestToldBeforeAsking(t *testing.T) {
 	quiet := func(string) {}
 	for name, gather := range map[string]func(context.Context, []string) error{
 		"init": func(ctx context.Context, skip []string) error {
-			_, err := GatherInit(ctx, s.site, leavingOut(s.c, skip), quiet)
+			m, err := GatherInit(ctx, s.site, leavingOut(s.c, skip), quiet)
+			if err == nil {
+				list, _ := Without(Init(), skip)
+				_, _, err = Plan(list, m)
+			}
 			return err
 		},
 		"join": func(ctx context.Context, skip []string) error {

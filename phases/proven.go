@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -79,13 +80,13 @@ func (v *vigil) glance(ctx context.Context) error {
 }
 
 // besides adds to a reason that a component has ended that was healthy before.
-func (v *vigil) besides(reason error) (because error, hint string) {
+func (v *vigil) besides(reason error) (hint string, because error) {
 	if v.beside == nil {
-		return reason, ""
+		return "", reason
 	}
 	text, _, _ := strings.Cut(v.beside.Error(), "\nhint: ")
 	if reason == nil {
-		return fmt.Errorf("%s", text), v.beside.Hint
+		return v.beside.Hint, errors.New(text)
 	}
-	return fmt.Errorf("%w; %s", reason, text), v.beside.Hint
+	return v.beside.Hint, fmt.Errorf("%w; %s", reason, text)
 }

@@ -194,7 +194,7 @@ func (v *vigil) unhealthy(reason error) error {
 	if v.step.Proof.Explain != nil {
 		reason = v.step.Proof.Explain(reason)
 	}
-	reason, hint := v.besides(reason)
+	hint, reason := v.besides(reason)
 	err := &UnhealthyError{Component: cmp.Or(v.step.Proof.Component, v.step.Proof.Of, "the control plane"), After: time.Since(v.begun), Err: reason, Hint: hint}
 	if v.told != nil {
 		found := diagnose(v.Host, *v.told)
