@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // handOverWithin is the time for another member to lead, and for all to know. It takes one round trip; where the next does not
@@ -71,8 +69,8 @@ func (c Cluster) ledByAnother(id uint64) error {
 
 // succeed has the healthy voter lead in the place of p through which most is written, of several such the one with the longest
 // log. A leader that hands over drops what is proposed: its own clients are told at once, what other members pass on to it is
-// lost without a word, and times out (raft: stepLeader, leadTransferee). So few writes are to come by others, and the new leader
-// is to have what the old one has.
+// lost without a word, and times out (raft: stepLeader, leadTransferee). So few writes are to come by others, none is to be under way,
+// and the new leader is to have what the old one has.
 func (c Cluster) succeed(ctx context.Context, p Peer, trust *tls.Config) error {
 	others := slices.DeleteFunc(c.healthyVoters(), func(o Peer) bool { return o.ID == p.ID })
 	if len(others) == 0 || len(p.ClientURLs) == 0 {
@@ -82,50 +80,50 @@ func (c Cluster) succeed(ctx context.Context, p Peer, trust *tls.Config) error {
 	next := slices.MaxFunc(others, func(a, b Peer) int {
 		return cmp.Or(cmp.Compare(written[a.ID], written[b.ID]), cmp.Compare(a.RaftIndex, b.RaftIndex))
 	})
+	ctx, stop := context.WithTimeout(ctx, changeTimeout)
+	defer stop()
 	leader, err := dial(ctx, p.ClientURLs[0], tolerantly(trust))
 	if err != nil {
 		return err
 	}
 	defer leader.Close()
-	ctx, stop := context.WithTimeout(ctx, changeTimeout)
-	defer stop()
-	index := leader.awaitEntry(ctx)
-	next.awaitIndex(ctx, index, trust)
+	follower, err := dial(ctx, next.ClientURLs[0], tolerantly(trust))
+	if err != nil {
+		return err
+	}
+	defer follower.Close()
+	leader.awaitMoment(ctx, follower)
 	if _, err = leader.client.MoveLeader(ctx, next.ID); err != nil {
 		return fmt.Errorf("%s does not hand over to %s: %w", p, next, err)
 	}
 	return nil
 }
 
-// entryWithin is how long an entry of the log is waited for.
-const entryWithin = 200 * time.Millisecond
+const (
+	// lull is how long a log has not grown in between two writes: most clients write less than 50 times a second.
+	lull = 20 * time.Millisecond
+	// momentWithin is how long a good moment is waited for.
+	momentWithin = 1200 * time.Millisecond
+)
 
-// awaitEntry returns when the log has just grown, or does not, with its end. etcd drops what is proposed during the millisecond of
-// an election (raft: ErrProposalDropped), and who writes at an even pace does not write again at once.
-func (m *Member) awaitEntry(ctx context.Context) (index uint64) {
-	ctx, stop := context.WithTimeout(ctx, entryWithin)
+// awaitMoment returns when nobody writes just now and next has all that the leader m has, or when there is no such moment in time.
+func (m *Member) awaitMoment(ctx context.Context, next *Member) {
+	ctx, stop := context.WithTimeout(ctx, momentWithin)
 	defer stop()
-	first, err := m.Status(ctx)
-	for err == nil {
-		var now *clientv3.StatusResponse
-		if now, err = m.Status(ctx); err == nil && now.RaftIndex > first.RaftIndex {
-			return now.RaftIndex
-		}
-	}
-	return 0
-}
-
-// awaitIndex returns when the member's log reaches so far, or does not in time.
-func (p Peer) awaitIndex(ctx context.Context, index uint64, trust *tls.Config) {
-	ctx, stop := context.WithTimeout(ctx, entryWithin)
-	defer stop()
-	m, err := dial(ctx, p.ClientURLs[0], tolerantly(trust))
-	if err != nil {
-		return
-	}
-	defer m.Close()
+	var last uint64
+	grown := time.Now()
 	for {
-		if now, err := m.Status(ctx); err != nil || now.RaftIndex >= index {
+		now, err := m.Status(ctx)
+		if err != nil {
+			return
+		}
+		if now.RaftIndex != last {
+			last, grown = now.RaftIndex, time.Now()
+		}
+		if time.Since(grown) < lull {
+			continue
+		}
+		if has, err := next.Status(ctx); err != nil || has.RaftIndex >= last {
 			return
 		}
 	}

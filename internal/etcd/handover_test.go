@@ -2,9 +2,12 @@ package etcd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // The leader of three hands over to the longest log; who does not lead has nothing to do, nor has one alone.
@@ -29,6 +32,53 @@ func TestHandOver(t *testing.T) {
 	if next, led := c.find(func(p Peer) bool { return p.Leads }); !led || next.ID == leader.ID {
 		t.Errorf("after it: %+v", c)
 	}
+}
+
+// A leader is left between two writes, and when the next one has them all; one that is written to all the time, after a while.
+func TestAwaitMoment(t *testing.T) {
+	t.Parallel()
+	all := trio(t)
+	trust := all[0].trust("ca")
+	c := all[0].surveyed(t)
+	leader, _ := c.find(func(p Peer) bool { return p.Leads })
+	next, _ := c.find(func(p Peer) bool { return !p.Leads })
+	from, to := dialled(t, leader, trust), dialled(t, next, trust)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var writes sync.WaitGroup
+	writes.Go(func() {
+		for ctx.Err() == nil {
+			_, _ = from.client.Put(ctx, "key", "value")
+			time.Sleep(3 * lull)
+		}
+	})
+	for range 5 {
+		began := time.Now()
+		from.awaitMoment(t.Context(), to)
+		if took := time.Since(began); took < lull {
+			t.Errorf("a moment after %s, shorter than a lull", took)
+		}
+	}
+	stop()
+	writes.Wait()
+	had, err := from.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	from.awaitMoment(t.Context(), to)
+	if has, err := to.Status(t.Context()); err != nil || has.RaftIndex < had.RaftIndex {
+		t.Errorf("the next one has %v of %d, %v", has, had.RaftIndex, err)
+	}
+}
+
+func dialled(t *testing.T, p Peer, trust *tls.Config) *Member {
+	t.Helper()
+	m, err := Dial(t.Context(), p.ClientURLs[0], trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	return m
 }
 
 func TestHandOverAlone(t *testing.T) {
