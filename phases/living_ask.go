@@ -30,7 +30,10 @@ func (m *Master) askAround(ctx context.Context, s Site) error {
 	*m = m.knowing(c)
 	m.Etcd, m.Living.Unwell = members, well
 	m.Living.Leads = m.Living.Leads || m.takesBack()
-	return err
+	if err != nil {
+		return err
+	}
+	return m.askRunner(ctx, s.Runner) // again: what answers by now may have come up while it was waited for
 }
 
 // unwell asks the components how they are, as they were made before: why those are not healthy that are not, nor get so in a
