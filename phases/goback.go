@@ -93,13 +93,18 @@ func (a Application) makeRoom(ctx context.Context, ways []retreat) error {
 		return nil
 	}
 	a.Kubelet.Expect(nil, nil) // other images than those of the change
+	forget := a.Kubelet.Forget
 	var components []string
 	var errs []error
 	for _, way := range ways {
+		path := manifestPath(a.Master, way.proof.Component)
+		if _, there, err := a.Host.Read(path); err != nil || there {
+			forget = a.Kubelet.ForgetBegun
+		}
 		components = append(components, way.proof.Component)
-		errs = append(errs, a.Host.Remove(manifestPath(a.Master, way.proof.Component)))
+		errs = append(errs, a.Host.Remove(path))
 	}
-	return errors.Join(append(errs, a.Kubelet.Forget(ctx, components...))...)
+	return errors.Join(append(errs, forget(ctx, components...))...)
 }
 
 // putAllBack puts all back side by side, each as soon as what it needs is there, or has been waited for long enough.

@@ -30,24 +30,30 @@ const (
 // "sources aren't ready yet"), so that on a first master an etcd that was started wrongly
 // would stay for ever. Started anew, the kubelet knows nothing of the pods, and the runtime ends them.
 func (k *Kubelet) Forget(ctx context.Context, components ...string) error {
-	ending := map[string][]*runtimeapi.PodSandbox{}
 	for _, component := range components {
 		sandboxes, err := k.sandboxes(ctx, component)
 		if err != nil {
 			return err
 		}
 		if len(sandboxes) > 0 {
-			ending[component] = sandboxes
+			return k.ForgetBegun(ctx, components...)
 		}
 	}
-	if len(ending) == 0 {
-		return nil
-	}
+	return nil
+}
+
+// ForgetBegun is Forget where the kubelet may have begun with a pod that the runtime does not know yet: it has seen the
+// manifest, and would meet the next one of that name while it is at work on the first.
+func (k *Kubelet) ForgetBegun(ctx context.Context, components ...string) error {
 	if err := k.restart(ctx); err != nil {
 		return fmt.Errorf("start the kubelet anew: %w", err)
 	}
 	for _, component := range components {
-		for _, s := range ending[component] {
+		sandboxes, err := k.sandboxes(ctx, component)
+		if err != nil {
+			return err
+		}
+		for _, s := range sandboxes {
 			if err := k.end(ctx, s.GetId(), component); err != nil {
 				return fmt.Errorf("end the earlier pod of %s: %w", component, err)
 			}
