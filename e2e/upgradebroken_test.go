@@ -23,8 +23,8 @@ func TestUpgradeBroken(t *testing.T) {
 		},
 		{
 			name: "a binary that exits", component: "kube-scheduler",
-			patch: map[string]string{"kube-scheduler+json.yaml": `[{"op": "replace", "path": "/spec/containers/0/command", "value": ["kube-scheduler", "--kubeconfig=/nowhere"]}]`},
-			says:  []string{"control-plane/scheduler: ", "/nowhere: no such file or directory"},
+			patch: map[string]string{"kube-scheduler+json.yaml": `[{"op": "add", "path": "/spec/containers/0/command/-", "value": "--v=most"}]`},
+			says:  []string{"control-plane/scheduler: ", `invalid argument "most"`},
 		},
 		{
 			name: "a flag that it does not know, by a patch", component: "kube-controller-manager",
