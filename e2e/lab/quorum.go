@@ -15,6 +15,7 @@ import (
 type Quorum struct {
 	mu      sync.Mutex
 	watches map[*Node]*watch
+	last    time.Time // when a member has read
 	longest time.Duration
 	where   string
 	reads   int
@@ -40,6 +41,9 @@ func (q *Quorum) Watch(nodes ...*Node) error {
 		w := &watch{cancel, make(chan struct{})}
 		q.mu.Lock()
 		q.watches[n] = w
+		if len(q.watches) == 1 {
+			q.last = time.Now()
+		}
 		q.mu.Unlock()
 		go func() {
 			defer close(w.done)
@@ -71,28 +75,21 @@ func (q *Quorum) Close() {
 	}
 }
 
-// Lost is the longest time for which a watched member has refused to read.
+// Lost is the longest time for which no watched member has read: one that is started anew has not lost the quorum.
 func (q *Quorum) Lost() (longest time.Duration, where string, reads int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.longest, q.where, q.reads
 }
 
-// watch asks one member until ctx is done. What it has not answered by then counts, too.
+// watch asks one member until ctx is done.
 func (q *Quorum) watch(ctx context.Context, name string, there *os.File) {
 	health := NewHealth(func(ctx context.Context, network, address string) (net.Conn, error) {
 		return dialIn(ctx, there, network, address)
 	})
 	defer health.Close()
-	last, refusal := time.Now(), ""
 	for ctx.Err() == nil {
-		err := health.Now(ctx, HealthURLs("127.0.0.1", "127.0.0.1").Etcd)
-		q.note(name, time.Since(last), refusal)
-		if err == nil {
-			last, refusal = time.Now(), ""
-		} else if ctx.Err() == nil {
-			refusal = err.Error()
-		}
+		q.note(name, health.Now(ctx, HealthURLs("127.0.0.1", "127.0.0.1").Etcd))
 		select {
 		case <-ctx.Done():
 		case <-time.After(checkEvery):
@@ -100,11 +97,15 @@ func (q *Quorum) watch(ctx context.Context, name string, there *os.File) {
 	}
 }
 
-func (q *Quorum) note(name string, lost time.Duration, refusal string) {
+func (q *Quorum) note(name string, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.reads++
-	if lost > q.longest {
-		q.longest, q.where = lost, strings.TrimSpace(name+" "+refusal)
+	if err == nil {
+		q.last = time.Now()
+		return
+	}
+	if lost := time.Since(q.last); lost > q.longest {
+		q.longest, q.where = lost, strings.TrimSpace(name+" "+err.Error())
 	}
 }
