@@ -53,6 +53,7 @@ func TestVerbAfterVerb(t *testing.T) {
 // A slice of it, on one master: init after init, after a change, and after a change that was killed.
 func TestInitAfterVerb(t *testing.T) {
 	t.Parallel()
+	drillOnly(t)
 	n := newNode(t, lab.Machine{})
 	w := &world{nodes: []*lab.Node{n}, init: lab.TripodInit(n.Version)}
 	must(t)(n.Run(t.Context(), "tripod", w.init...))

@@ -49,7 +49,7 @@ func (c *checks) parts(drill bool) []part {
 	if drill {
 		return []part{
 			{"e2e", func() {
-				c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet|Kind|VerbAfterVerb|BrokenWorlds", "-timeout=6h")
+				c.e2e("-run=Kill|Partition|JoinMaster|Vanish|Reset|Sandbox|Upgrade|Renew|Kubelet|Kind|AfterVerb|Broken", "-timeout=6h")
 			}},
 		}
 	}
