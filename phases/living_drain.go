@@ -47,8 +47,9 @@ func (s Site) stopped(ctx context.Context, m Master, component string, grace tim
 }
 
 const (
-	// letsGo is how long an apiserver that has answered all may take to end, once it has stopped to listen.
-	letsGo = time.Second
+	// letsGo is how long an apiserver that has answered all may take to end, once it has stopped to listen: its clients have to
+	// hear that they are to go elsewhere, which on a busy machine takes longer than a second.
+	letsGo = 2 * time.Second
 	// answersFor is the time for what it is answering, where an apiserver stops to listen before it has.
 	answersFor = 5 * time.Second
 	// endsWithin is the time for all of it: what takes longer is cut off.
