@@ -152,17 +152,8 @@ func last(args []Arg, name string) string {
 	return ""
 }
 
-// FirstServiceIP is the n-th address of the first service subnet: 1 is the service "kubernetes", 10 the
-// cluster DNS. It is the zero Addr without subnets.
-func (c Config) FirstServiceIP(n int) netip.Addr {
-	all := c.ServiceIPs(n)
-	if len(all) == 0 {
-		return netip.Addr{}
-	}
-	return all[0]
-}
-
-// ServiceIPs are the n-th addresses of all service subnets, two of them in a dual-stack cluster.
+// ServiceIPs are the n-th addresses of all service subnets, two of them in a dual-stack cluster: 1 is the service "kubernetes", 10
+// the cluster DNS.
 func (c Config) ServiceIPs(n int) []netip.Addr {
 	var all []netip.Addr
 	for _, subnet := range c.Services {

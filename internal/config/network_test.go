@@ -80,9 +80,7 @@ func prefixes(texts ...string) []netip.Prefix {
 func TestServiceIPs(t *testing.T) {
 	t.Parallel()
 	c := load(t, networking("10.96.0.0/16,fd00:96::/112", ""))
-	equal(t, netip.MustParseAddr("10.96.0.1"), c.FirstServiceIP(1))
 	equal(t, []netip.Addr{netip.MustParseAddr("10.96.0.10"), netip.MustParseAddr("fd00:96::a")}, c.ServiceIPs(10))
-	equal(t, netip.Addr{}, config.Config{}.FirstServiceIP(1))
 }
 
 func TestAdvertise(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"tripod.dev/tripod/certs"
 )
 
-// shortly is how long the leafs live of members that are to outlive them; longer than three members take to start.
-const shortly = 12 * time.Second
+// shortly is how long the leafs live of members that are to outlive them: far longer than three members take to start.
+const shortly = 30 * time.Second
 
 // mortals are three voters with certificates of their own, which have expired when it returns.
 func mortals(t *testing.T) []*server {
